@@ -1,0 +1,1 @@
+"""True scores for small code models, with proof."""

@@ -1,0 +1,1 @@
+"""Stage 5: from a program to a verdict."""

@@ -1,0 +1,1 @@
+"""What refuses or stamps a number."""

@@ -1,0 +1,1 @@
+"""Stage 4: from a completion to a program."""

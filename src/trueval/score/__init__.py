@@ -1,0 +1,1 @@
+"""Stage 6: from verdicts to estimates."""

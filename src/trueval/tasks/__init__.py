@@ -1,0 +1,1 @@
+"""Stage 1: benchmarks, each as problems and references."""

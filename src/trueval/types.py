@@ -1,0 +1,289 @@
+"""The nouns that stages hand on. This module imports nothing of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["completion", "infilling"]
+"""What a task asks for: the rest of a file, or the middle of one."""
+
+Mode = Literal["completion", "chat"]
+"""How a model is asked: raw text to go on from, or a conversation."""
+
+Effect = Literal["extract", "trim", "repair"]
+"""What a post-processor does to an answer. Only `repair` changes code that the model wrote."""
+
+Verdict = Literal["passed", "wrong", "error", "timeout", "out_of_memory", "crashed", "no_code"]
+"""What became of a program. `wrong`: an assertion failed; `error`: it raised or does not parse;
+`crashed`: its process ended before the tests did; `no_code`: there was nothing to run."""
+
+VERDICTS: tuple[Verdict, ...] = (
+    "passed",
+    "wrong",
+    "error",
+    "timeout",
+    "out_of_memory",
+    "crashed",
+    "no_code",
+)
+
+
+# --------------------------------------------------------------------------- problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What a model may see of one row of a benchmark."""
+
+    problem_id: str
+    prefix: str
+    suffix: str = ""
+    """The text after the hole; empty for completion."""
+    entry_point: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The answers to one problem. Graders and controls read it, prompts and the like never."""
+
+    problem_id: str
+    entry_point: str
+    test: str
+    """Source that defines `check(candidate)`."""
+    canonical_solution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskData:
+    """One benchmark, loaded: its problems, their references, and where they came from."""
+
+    name: str
+    kind: Kind
+    problems: tuple[Problem, ...]
+    references: Mapping[str, Reference]
+    """problem_id -> reference."""
+    digest: str
+    """SHA-256 of the data as the source publishes it (decompressed)."""
+    source: str
+    license: str
+    stop: tuple[str, ...] = ()
+    """Where a base model's completion of this task ends; chat models end by themselves."""
+
+
+# --------------------------------------------------------------------------- prompts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPrompt:
+    """Raw text that the model goes on from."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatPrompt:
+    """A conversation as (role, content) pairs; the model's own template makes the text of it."""
+
+    messages: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfillPrompt:
+    """A hole between two texts."""
+
+    prefix: str
+    suffix: str
+
+
+Prompt = TextPrompt | ChatPrompt | InfillPrompt
+
+
+# --------------------------------------------------------------------------- generation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffusionParams:
+    """How a masked-diffusion model denoises."""
+
+    steps: int = 64
+    sampler: str = "p2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingParams:
+    """How text is drawn. The one place where the defaults stand."""
+
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 keeps every token."""
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+    """The text ends before the first of these."""
+    seed: int = 0
+    diffusion: DiffusionParams | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One sample to be drawn."""
+
+    problem_id: str
+    sample_index: int
+    """0 .. samples per problem - 1."""
+    model: str
+    """Name and revision: what makes the text what it is, beside prompt and params."""
+    prompt: Prompt
+    params: SamplingParams
+    key: str = field(init=False, compare=False)
+    """Content hash: cache key and resume key."""
+
+    def __post_init__(self) -> None:
+        content = {
+            "problem_id": self.problem_id,
+            "sample_index": self.sample_index,
+            "model": self.model,
+            "prompt": [type(self.prompt).__name__, to_json(self.prompt)],
+            "params": to_json(self.params),
+        }
+        object.__setattr__(self, "key", digest_of(content)[:32])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a model answered, before anything is done to it."""
+
+    text: str
+    finish_reason: str = "stop"
+    """`stop` (it ended, or met a stop sequence) or `length` (it was cut at max_tokens)."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Something of ours or of a server's went wrong. It never counts as a wrong answer."""
+
+    stage: str
+    """`generate`, `postprocess` or `grade`."""
+    message: str
+    retryable: bool = False
+
+
+# --------------------------------------------------------------------------- grading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The source to run, and what was done to the model's text to get it."""
+
+    source: str
+    """Empty when the answer held no code."""
+    edits: tuple[str, ...] = ()
+    """Names of the post-processing steps that changed something, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """The verdict on one program."""
+
+    verdict: Verdict
+    detail: str = ""
+    """One line for people: the exception, the signal. Nothing reads it to decide anything."""
+    duration_s: float = 0.0
+    rescued: bool = False
+    """It timed out beside other work, and was graded again alone."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every test held."""
+        return self.verdict == "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One draw from request to verdict: one line of `samples.jsonl`."""
+
+    request: Request
+    completion: Completion | Failure
+    program: Program | None = None
+    grade: Grade | Failure | None = None
+    repaired: Program | None = None
+    """The program after `repair` steps, when they changed anything."""
+    repaired_grade: Grade | Failure | None = None
+
+    @property
+    def infra(self) -> Failure | None:
+        """The failure that kept this sample from a verdict, if one did."""
+        for part in (self.completion, self.grade, self.repaired_grade):
+            if isinstance(part, Failure):
+                return part
+        return None
+
+
+# --------------------------------------------------------------------------- results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A score with its uncertainty. There are no bare numbers."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    level: float
+    """Confidence level, 0.95 for a 95 % interval."""
+    method: str
+    """How the interval was made: `wilson`, `bootstrap`."""
+    problems: int
+    samples_per_problem: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a run was, so that its numbers can be believed and repeated."""
+
+    name: str
+    config: Mapping[str, Any]
+    config_digest: str
+    data: Mapping[str, Any]
+    """Task, digest, source, licence and number of problems."""
+    model: Mapping[str, Any]
+    """What the backend says of the model: id, revision, file digest, engine, precision."""
+    versions: Mapping[str, str]
+    machine: Mapping[str, Any]
+    controls: Mapping[str, Any]
+    assists: tuple[str, ...] = ()
+    """Privileges that the model had, printed beside every score."""
+    trusted: bool = True
+    """False when controls or a gate failed and the run was forced: every output says UNTRUSTED."""
+    command: str = ""
+    started: str = ""
+    finished: str = ""
+
+
+# --------------------------------------------------------------------------- as data
+
+
+def to_json(value: Any) -> Any:
+    """A noun as plain JSON data: dataclasses become objects, tuples lists."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: to_json(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    return value
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON, in hex."""
+    text = json.dumps(to_json(value), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
