@@ -1,1 +1,75 @@
 """True scores for small code models, with proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trueval.errors import TruevalError
+from trueval.types import (
+    ChatPrompt,
+    Completion,
+    Estimate,
+    Failure,
+    Grade,
+    InfillPrompt,
+    Manifest,
+    Problem,
+    Program,
+    Reference,
+    Request,
+    Sample,
+    SamplingParams,
+    TaskData,
+    TextPrompt,
+)
+
+if TYPE_CHECKING:
+    from trueval.config import RunConfig
+    from trueval.experiment.execute import execute, run_config
+    from trueval.score.intervals import cluster_bootstrap, wilson
+    from trueval.score.passk import pass_at_k
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "RunConfig": "trueval.config",
+    "cluster_bootstrap": "trueval.score.intervals",
+    "execute": "trueval.experiment.execute",
+    "pass_at_k": "trueval.score.passk",
+    "run_config": "trueval.experiment.execute",
+    "wilson": "trueval.score.intervals",
+}
+
+__all__ = [
+    "ChatPrompt",
+    "Completion",
+    "Estimate",
+    "Failure",
+    "Grade",
+    "InfillPrompt",
+    "Manifest",
+    "Problem",
+    "Program",
+    "Reference",
+    "Request",
+    "RunConfig",
+    "Sample",
+    "SamplingParams",
+    "TaskData",
+    "TextPrompt",
+    "TruevalError",
+    "cluster_bootstrap",
+    "execute",
+    "pass_at_k",
+    "run_config",
+    "wilson",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: `import trueval` and the command line start without pydantic or numpy.
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'trueval' has no attribute {name!r}")

@@ -197,8 +197,13 @@ class Grade:
     detail: str = ""
     """One line for people: the exception, the signal. Nothing reads it to decide anything."""
     duration_s: float = 0.0
-    rescued: bool = False
-    """It timed out beside other work, and was graded again alone."""
+    alone: bool = False
+    """It timed out beside other work and was graded again with nothing beside it."""
+
+    @property
+    def rescued(self) -> bool:
+        """Whether the timeout was the load's fault: graded alone, it did end."""
+        return self.alone and self.verdict != "timeout"
 
     @property
     def passed(self) -> bool:

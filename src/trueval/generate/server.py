@@ -162,9 +162,8 @@ class ServerBackend:
                 f"{self._where} {problem}: {said}", hint="set OPENAI_API_KEY, or api_key"
             )
         if 300 <= status < 400:
-            return BackendError(
-                f"{self._where} redirects", hint=f"base_url: {headers.get('Location')}"
-            )
+            target = headers.get("Location", "another address").removesuffix("/v1/models")
+            return BackendError(f"{self._where} redirects", hint=f"base_url: {target}")
         if _is_transient(status):
             return BackendError(
                 f"{self._where} is not ready: {said}",

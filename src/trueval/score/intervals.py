@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import fsum, sqrt
 from statistics import NormalDist
 
 ENOUGH_PROBLEMS = 10
@@ -67,7 +67,7 @@ def cluster_bootstrap(
         raise ValueError("a problem's score lies in 0 .. 1")
     n = len(per_problem)
     if few_informative(per_problem):
-        return wilson(min(sum(per_problem), n), n, level)
+        return wilson(min(fsum(per_problem), n), n, level)
     return _studentised(per_problem, level, resamples, seed)
 
 

@@ -48,7 +48,8 @@ class Outcomes:
 
     def check(self) -> None:
         """Raise `DataError` unless problems x samples is the sum of all counts."""
-        counts = {**self.verdicts, "infra": self.infra, "missing": self.missing}
+        counts: dict[str, int] = {name: self.verdicts[name] for name in VERDICTS}
+        counts |= {"infra": self.infra, "missing": self.missing}
         if sum(counts.values()) == self.total and min(counts.values()) >= 0:
             return
         parts = " + ".join(f"{count} {name}" for name, count in counts.items())

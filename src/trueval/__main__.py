@@ -1,0 +1,6 @@
+"""`python -m trueval`."""
+
+from trueval.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""`trueval run`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from trueval.errors import InfraError
+
+T = TypeVar("T")
+
+SHORT = {
+    "task": "task",
+    "model": "model",
+    "backend": "backend",
+    "mode": "mode",
+    "prompt": "prompt",
+    "post": "post",
+    "samples": "samples",
+    "limit": "limit",
+    "name": "name",
+    "output": "output",
+    "temperature": "sampling.temperature",
+    "top_p": "sampling.top_p",
+    "max_tokens": "sampling.max_tokens",
+    "seed": "sampling.seed",
+    "stop": "sampling.stop",
+    "timeout": "grading.timeout_s",
+    "server": "options.base_url",
+    "precision": "options.precision",
+    "k": "k",
+}
+"""Option -> the key of the config that it sets."""
+
+
+@click.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--task", help="Benchmark to run.  [default: humaneval]")
+@click.option("--model", "-m", help="Catalogue name, path, hub id, or a server's name for it.")
+@click.option("--server", "-s", metavar="URL", help="An OpenAI-compatible server to ask.")
+@click.option("--backend", help="What runs the model.  [default: by model]")
+@click.option("--mode", help="completion or chat.  [default: by model]")
+@click.option("--prompt", help="Prompt strategy.  [default: by mode]")
+@click.option("--post", help="Post-processing pipeline.  [default: default]")
+@click.option("--samples", "-n", type=int, help="Samples a problem.  [default: 1]")
+@click.option("--k", type=int, multiple=True, help="Estimate pass@k.  [default: 1]")
+@click.option("--temperature", "-t", type=float, help="0 is greedy.  [default: 0]")
+@click.option("--top-p", type=float, help="Nucleus.  [default: 1]")
+@click.option("--max-tokens", type=int, help="Tokens a sample.  [default: 512]")
+@click.option("--stop", multiple=True, help="Stop sequence, \\n for a newline; repeatable.")
+@click.option("--seed", type=int, help="Seed of the draws.  [default: 0]")
+@click.option("--precision", help="f32 (reproducible) or bf16 (fast), for openvino.")
+@click.option("--timeout", type=float, help="Seconds a program may take.  [default: 3]")
+@click.option("--limit", type=int, help="Only the first so many problems.")
+@click.option("--name", help="Folder of the run.  [default: from task, model and settings]")
+@click.option("--output", "-o", help="Folder of all runs.  [default: runs]")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any key of the config.")
+@click.option("--force", is_flag=True, help="Go on where a gate says no; stamps UNTRUSTED.")
+@click.option("--dry-run", is_flag=True, help="Print what would run, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+def command(config: Path | None, sets: tuple[str, ...], **given: Any) -> int:
+    """Draw samples from a model and score them.
+
+    Without any option: HumanEval with the embedded SmolLM2-135M-Instruct. CONFIG is a YAML file
+    with the same settings; options override it. The same command resumes a run that was cut off.
+    """
+    from trueval.config import load_config, parse_set
+    from trueval.experiment.execute import execute
+    from trueval.report.live import LiveLine
+    from trueval.report.table import render_table
+    from trueval.score.intervals import wilson
+
+    force, dry_run, as_json = (given.pop(name) for name in ("force", "dry_run", "as_json"))
+    overrides = {SHORT[name]: value for name, value in given.items() if value not in (None, ())}
+    if stops := overrides.get("sampling.stop"):
+        # A shell passes backslash-n as two characters; on this line a newline can only be meant.
+        overrides["sampling.stop"] = [stop.replace("\\n", "\n") for stop in stops]
+    overrides |= dict(parse_set(text) for text in sets)
+    settings = load_config(config, overrides)
+    if dry_run:
+        click.echo(_plan_text(settings))
+        return 0
+    with LiveLine(interval=wilson) as live:
+        summary = until_interrupted(
+            execute(settings, screen=live, command=_command_line(), force=force),
+            hint="the same command resumes",
+        )
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        click.echo(render_table(summary, color=sys.stdout.isatty()), nl=False)
+    outcomes = summary["raw"]["outcomes"]
+    if outcomes["infra"] or outcomes["missing"]:
+        return InfraError.exit_code
+    return 0
+
+
+def until_interrupted(work: Coroutine[Any, Any, T], *, hint: str) -> T:
+    """The result of `work`; Ctrl-C and SIGTERM end it in order, and say how to go on."""
+
+    async def run() -> T:
+        task = asyncio.ensure_future(work)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(run())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        click.echo(f"\ninterrupted: every finished sample is kept; {hint}", err=True)
+        raise click.exceptions.Exit(5) from None
+
+
+def _plan_text(settings: Any) -> str:
+    """What would run, as YAML, after the number of problems and samples."""
+    import yaml
+
+    from trueval import registry
+    from trueval.experiment.plan import limited
+
+    task = limited(registry.resolve("tasks", settings.task)().load(), settings.limit)
+    samples = len(task.problems) * settings.samples
+    found = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False).rstrip()
+    return f"# {len(task.problems)} problems x {settings.samples} = {samples} samples\n{found}"
+
+
+def _command_line() -> str:
+    """The command as it can be typed again."""
+    return shlex.join(["trueval", *sys.argv[1:]])

@@ -1,0 +1,188 @@
+"""The experiment file: pydantic models that refuse unknown keys with a did-you-mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from trueval.errors import ConfigError, did_you_mean
+from trueval.types import Mode, SamplingParams
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+
+_DRAW = SamplingParams()
+
+
+class Section(BaseModel):
+    """A part of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SamplingConfig(Section):
+    """How text is drawn; `SamplingParams` has the defaults."""
+
+    temperature: Annotated[float, Field(ge=0, le=10)] = _DRAW.temperature
+    top_p: Annotated[float, Field(gt=0, le=1)] = _DRAW.top_p
+    top_k: Annotated[int, Field(ge=0)] = _DRAW.top_k
+    max_tokens: Annotated[int, Field(ge=1)] = _DRAW.max_tokens
+    stop: Literal["auto"] | tuple[str, ...] = "auto"
+    """`auto`: the task's own for completion, none for chat."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = _DRAW.seed
+
+    @field_validator("stop")
+    @classmethod
+    def _no_literal_backslash(cls, stop: Literal["auto"] | tuple[str, ...]) -> Any:
+        for sequence in () if stop == "auto" else stop:
+            if "\\n" in sequence:
+                raise ValueError(
+                    f"stop sequence {sequence!r} holds a backslash and an n, not a newline; "
+                    'in YAML write "\\n" in double quotes'
+                )
+            if not sequence:
+                raise ValueError("an empty stop sequence would stop everything")
+        return stop
+
+    def params(self, task_stop: Sequence[str], mode: Mode) -> SamplingParams:
+        """The parameters of a request, with `auto` decided."""
+        auto = tuple(task_stop) if mode == "completion" else ()
+        return SamplingParams(
+            **{**self.model_dump(), "stop": auto if self.stop == "auto" else self.stop}
+        )
+
+
+class GradingConfig(Section):
+    """How programs are run."""
+
+    grader: str = "functional"
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 3.0
+    memory_mb: Annotated[int, Field(ge=64)] = 1024
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """None: one a processor core."""
+
+
+class RunConfig(Section):
+    """One run: what `trueval run` is told on the command line or in a file."""
+
+    name: str | None = None
+    """Folder below `output`; None makes one from task, model and digest."""
+    task: str = "humaneval"
+    model: str | None = None
+    """Catalogue name, path or hub id; a server's own name for it. None: the backend's default."""
+    backend: str = "auto"
+    """`auto`: by what the model is."""
+    options: Mapping[str, Any] = {}
+    """What the backend alone takes, such as `base_url` or `precision`."""
+    mode: Mode | Literal["auto"] = "auto"
+    prompt: str = "auto"
+    post: str = "default"
+    samples: Annotated[int, Field(ge=1)] = 1
+    k: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Only the first so many problems."""
+    sampling: SamplingConfig = SamplingConfig()
+    grading: GradingConfig = GradingConfig()
+    output: str = "runs"
+
+    @model_validator(mode="after")
+    def _enough_samples(self) -> RunConfig:
+        if max(self.k) > self.samples:
+            raise ValueError(
+                f"pass@{max(self.k)} needs at least {max(self.k)} samples a problem, "
+                f"got {self.samples}"
+            )
+        if self.samples > 1 and self.sampling.temperature == 0:
+            raise ValueError(
+                f"{self.samples} samples a problem at temperature 0 are {self.samples} times the "
+                "same; set sampling.temperature"
+            )
+        return self
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_folder(cls, name: str | None) -> str | None:
+        if name is not None and (not name or "/" in name or name in (".", "..") or "\0" in name):
+            raise ValueError(f"{name!r} is no name for one folder")
+        return name
+
+
+# Where a run lies and which estimates are made of it do not change a sample.
+NOT_IN_DIGEST = frozenset({"name", "output", "k"})
+
+
+def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
+    """The file's settings with the overrides (`a.b` -> value) laid over them, checked."""
+    content = _read_yaml(file) if file else {}
+    for key, value in overrides.items():
+        _lay(content, key.split("."), value)
+    return validate(content, where=str(file) if file else "settings")
+
+
+def validate(content: Mapping[str, Any], *, where: str) -> RunConfig:
+    """A config from plain data. Raises `ConfigError` that names the key and what to type."""
+    try:
+        return RunConfig.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = [str(part) for part in first["loc"]]
+        if first["type"] == "extra_forbidden":
+            known = _keys_at(path[:-1])
+            raise ConfigError(
+                f"unknown key {'.'.join(path)!r} in {where}", hint=did_you_mean(path[-1], known)
+            ) from error
+        message = first["msg"].removeprefix("Value error, ")
+        at = f" {'.'.join(path)!r}" if path else ""
+        raise ConfigError(f"bad value{at} in {where}: {message}") from error
+
+
+def parse_set(text: str) -> tuple[str, Any]:
+    """`a.b=c` from `--set` as a key and a value; the value is read as YAML."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set takes KEY=VALUE, got {text!r}", hint="e.g. --set sampling.seed=1")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {key}: {value!r} is no YAML value: {error}") from error
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{file}{at}: {getattr(error, 'problem', error)}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file} holds no settings", hint="e.g. a line `task: humaneval`")
+    return content
+
+
+def _lay(content: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    *folders, last = path
+    for folder in folders:
+        inner = content.get(folder)
+        # A copy: a frozen section may share its mapping with the file's other users.
+        content[folder] = dict(inner) if isinstance(inner, Mapping) else {}
+        content = content[folder]
+    content[last] = value
+
+
+def _keys_at(path: Sequence[str]) -> list[str]:
+    model: type[BaseModel] = RunConfig
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return list(model.model_fields)

@@ -1,0 +1,190 @@
+"""`trueval run` from a config to its facts: open, control, stream, estimate, write."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, Unpack
+
+from trueval import registry
+from trueval.config import RunConfig
+from trueval.experiment.manifest import check_same, make_manifest, now
+from trueval.experiment.plan import Plan, limited, make_backend, make_grader, make_plan
+from trueval.experiment.runner import Progress, Runner
+from trueval.experiment.store import RunStore
+from trueval.experiment.summary import summarise
+from trueval.honesty.controls import ControlsReport, require, run_controls
+from trueval.protocols import Grader
+from trueval.report import live
+from trueval.report.html import render_html
+from trueval.report.summary import Summary, TimeFacts
+from trueval.types import Mode, TaskData, to_json
+
+
+class Screen(Protocol):
+    """Where progress goes: `report.live.LiveLine`, or anything with its two methods."""
+
+    def update(self, **fields: Unpack[live.Progress]) -> None:
+        """New figures."""
+        ...
+
+    def message(self, text: str) -> None:
+        """A line that stays."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What a run holds while it goes on."""
+
+    plan: Plan
+    grader: Grader
+    isolation: Any
+
+
+async def execute(
+    config: RunConfig, *, screen: Screen, command: str = "", force: bool = False
+) -> Summary:
+    """Run, or go on with, what the config describes, and write its report.
+
+    Raises a `TruevalError` for a user's mistake, an unusable model, failed controls, or a disk
+    that does not take the samples; what was graded until then stays and is resumed.
+    """
+    started = time.monotonic()
+    task: TaskData = registry.resolve("tasks", config.task)().load()
+    _, backend = make_backend(config)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(backend.close)
+        screen.update(phase="load model", done=0, total=None)
+        model = await backend.open()
+        plan = make_plan(config, task, model)
+        grader = make_grader(config, background=backend.shares_cores)
+        stack.push_async_callback(grader.close)
+        held = _Open(plan, grader, await grader.open())
+        store = stack.enter_context(RunStore(Path(config.output) / plan.name()))
+        check_same(store.manifest(), plan, store.folder)
+        report = await _controls(
+            plan.task, held, mode=plan.mode, stop=plan.params.stop, screen=screen
+        )
+        trusted = require(report, force=force)
+        manifest = make_manifest(
+            plan,
+            name=plan.name(),
+            isolation=held.isolation,
+            controls=report,
+            trusted=trusted,
+            command=command,
+        )
+        resumed = len(store)
+        store.write_manifest(manifest)
+        clock = _Clock(screen, resumed=resumed, total=plan.total)
+        runner = Runner(plan, backend=backend, grader=grader, store=store, listen=clock.tell)
+        clock.tell(runner.progress)
+        await runner.run()
+        forced = force and runner.progress.infra > 0
+        manifest = replace(manifest, trusted=trusted and not forced, finished=now())
+        store.write_manifest(manifest)
+        summary = summarise(
+            plan,
+            store,
+            manifest,
+            report,
+            time=_time(store, clock, wall_s=time.monotonic() - started),
+            resumed=resumed if runner.progress.drawn else 0,
+            force=force,
+        )
+        store.write("estimates.json", json.dumps(summary, indent=2) + "\n")
+        store.write("report.html", render_html(summary, map(to_json, store.samples())))
+        return summary
+
+
+async def control(config: RunConfig, *, mode: Mode, screen: Screen) -> ControlsReport:
+    """Run the controls of a config's chain anew, with no model: `trueval controls`."""
+    task: TaskData = registry.resolve("tasks", config.task)().load()
+    model = {"id": "controls", "revision": "-", "mode": mode}
+    plan = make_plan(config.model_copy(update={"mode": mode}), task, model)
+    grader = make_grader(config, background=False)
+    try:
+        held = _Open(plan, grader, await grader.open())
+        return await _controls(
+            limited(task, config.limit),
+            held,
+            mode=mode,
+            stop=plan.params.stop,
+            screen=screen,
+            use_cache=False,
+        )
+    finally:
+        await grader.close()
+
+
+async def _controls(
+    task: TaskData,
+    held: _Open,
+    *,
+    mode: Mode,
+    stop: tuple[str, ...],
+    screen: Screen,
+    use_cache: bool = True,
+) -> ControlsReport:
+    screen.update(phase="controls", done=0, total=None)
+    return await run_controls(
+        task,
+        held.plan.pipeline,
+        held.grader,
+        mode=mode,
+        stop=stop,
+        isolation=held.isolation,
+        progress=lambda done, of: screen.update(done=done, total=of),
+        use_cache=use_cache,
+    )
+
+
+class _Clock:
+    """Hands a run's progress to the screen, and keeps the time of generation."""
+
+    def __init__(self, screen: Screen, *, resumed: int, total: int) -> None:
+        self._screen = screen
+        self._started = time.monotonic()
+        self._drawn = 0
+        self.generation_s = 0.0
+        self.tokens = 0
+        self._update: Callable[..., None] = screen.update
+        screen.update(phase="generate+grade", done=resumed, total=total, tokens=0)
+
+    def tell(self, progress: Progress) -> None:
+        """New figures from the runner."""
+        if progress.drawn > self._drawn:
+            self._drawn = progress.drawn
+            self.generation_s = time.monotonic() - self._started
+            self.tokens = progress.tokens
+        if progress.retrying:
+            self._update(phase="retry timeouts alone", done=0, total=progress.retrying)
+        self._update(
+            done=progress.done if not progress.retrying else 0,
+            passed=progress.passed,
+            graded=progress.done - progress.infra,
+            tokens=progress.tokens,
+            infra=progress.infra,
+            backlog=progress.backlog,
+        )
+
+
+def _time(store: RunStore, clock: _Clock, *, wall_s: float) -> TimeFacts:
+    earlier = store.facts()
+    # A command that found nothing to draw reports the time of the one that did.
+    if not clock.generation_s and earlier:
+        found: TimeFacts = earlier["time"]
+        return found
+    speed = clock.tokens / clock.generation_s if clock.generation_s else 0.0
+    return {"generation_s": clock.generation_s, "wall_s": wall_s, "tokens_per_s": speed}
+
+
+def run_config(config: RunConfig, *, screen: Screen, **options: Any) -> Summary:
+    """`execute` for callers without an event loop."""
+    return asyncio.run(execute(config, screen=screen, **options))

@@ -1,0 +1,235 @@
+"""Samples that others made, as JSON Lines: read as a stream, graded, never all in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from trueval.errors import DataError, InfraError, StorageError, did_you_mean
+from trueval.protocols import Grader
+from trueval.score.intervals import cluster_bootstrap, few_informative, wilson
+from trueval.score.passk import pass_at_k
+from trueval.types import VERDICTS, Estimate, Failure, Grade, Program, TaskData
+
+MAX_RETRIES = 10_000
+"""Timeouts kept for grading alone at the end; with more, the machine is not what is slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a samples file."""
+
+    number: int
+    """Of the line, from 1."""
+    problem_id: str
+    program: Program
+
+
+@dataclass(slots=True)
+class FileGrades:
+    """Counts over a samples file, in memory that grows with problems and not with lines."""
+
+    task: TaskData
+    per_problem: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """problem_id -> (samples, passed)."""
+    verdicts: Counter[str] = field(default_factory=Counter)
+    rescued: int = 0
+    done: int = 0
+
+    def add(self, row: Row, grade: Grade | Failure) -> None:
+        """Count one line."""
+        n, c = self.per_problem.get(row.problem_id, (0, 0))
+        passed = isinstance(grade, Grade) and grade.passed
+        self.per_problem[row.problem_id] = (n + 1, c + passed)
+        self.verdicts[grade.verdict if isinstance(grade, Grade) else "infra"] += 1
+        self.rescued += isinstance(grade, Grade) and grade.rescued
+        self.done += 1
+
+    @property
+    def missing(self) -> list[str]:
+        """Problems without a sample."""
+        return [p.problem_id for p in self.task.problems if p.problem_id not in self.per_problem]
+
+    def estimates(self, ks: tuple[int, ...], *, force: bool = False) -> list[Estimate]:
+        """pass@k over all problems of the task, for each k that every problem has samples for.
+
+        Raises `InfraError` when problems have no sample or samples no verdict, unless forced: then
+        those count as not passed.
+        """
+        infra, missing = self.verdicts["infra"], self.missing
+        if (infra or missing) and not force:
+            raise InfraError(
+                f"no score: {len(missing)} of {len(self.task.problems)} problems have no sample, "
+                f"{infra} samples have no verdict",
+                hint="--force counts them as not passed",
+            )
+        ns = [n for n, _ in self.per_problem.values()]
+        return [self._estimate(k, ns) for k in ks if ns and k <= min(ns)]
+
+    def _estimate(self, k: int, ns: list[int]) -> Estimate:
+        values = [pass_at_k(n, c, k) for n, c in self.per_problem.values()]
+        values += [0.0] * len(self.missing)
+        if max(ns) == 1:
+            low, high = wilson(round(sum(values)), len(values))
+            method = "wilson"
+        else:
+            low, high = cluster_bootstrap(values)
+            method = "wilson over problems" if few_informative(values) else "bootstrap"
+        if self.missing:
+            method += f"; {len(self.missing)} problems without a sample counted as not passed"
+        return Estimate(
+            metric=f"pass@{k}",
+            value=sum(values) / len(values),
+            low=low,
+            high=high,
+            level=0.95,
+            method=method,
+            problems=len(values),
+            samples_per_problem=min(ns),
+        )
+
+    def outcomes(self) -> dict[str, int]:
+        """Samples by what became of them; they sum to the lines of the file."""
+        return {name: self.verdicts[name] for name in (*VERDICTS, "infra")}
+
+
+async def grade_file(
+    file: Path,
+    task: TaskData,
+    grader: Grader,
+    *,
+    results: IO[str],
+    listen: Callable[[FileGrades], None] = lambda _grades: None,
+) -> FileGrades:
+    """Grade every line and write a result line for each, as they finish.
+
+    `file` is JSON Lines, gzip'd or not, `-` for standard input. Raises `DataError` with the line
+    number for a line that is no sample; the results of the lines before it are written.
+    """
+    grades = FileGrades(task)
+    owed: list[Row] = []
+
+    def record(row: Row, grade: Grade | Failure) -> None:
+        grades.add(row, grade)
+        _write(results, _result(row, grade))
+        listen(grades)
+
+    with open_rows(file, task) as rows:
+
+        async def work() -> None:
+            for row in rows:
+                grade = await grader.grade(row.program, task.references[row.problem_id])
+                timed_out = isinstance(grade, Grade) and grade.verdict == "timeout"
+                if timed_out and len(owed) < MAX_RETRIES:
+                    owed.append(row)
+                else:
+                    record(row, grade)
+
+        await _all(work, max(1, grader.concurrency))
+    for row in owed:
+        again = await grader.grade(row.program, task.references[row.problem_id], alone=True)
+        record(row, replace(again, alone=True) if isinstance(again, Grade) else again)
+    return grades
+
+
+async def _all(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
+    """`count` workers to the end. Where one fails, the others still finish the row they hold."""
+    # They share one iterator: an error ends it, so none of them goes on after it.
+    ends = await asyncio.gather(*(work() for _ in range(count)), return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+
+
+@contextmanager
+def open_rows(file: Path, task: TaskData) -> Iterator[Iterator[Row]]:
+    """The file's samples as a stream that several workers may share."""
+    prefixes = {p.problem_id: p.prefix for p in task.problems}
+    suffixes = {p.problem_id: p.suffix for p in task.problems}
+    try:
+        stream = _open(file)
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+
+    def rows() -> Iterator[Row]:
+        for number, line in _lines(file, stream):
+            if line.strip():
+                problem_id, text, whole = _parse(file, number, line, prefixes)
+                source = text if whole else prefixes[problem_id] + text + suffixes[problem_id]
+                yield Row(number, problem_id, Program(source=source))
+
+    with stream:
+        yield rows()
+
+
+def _open(file: Path) -> IO[bytes]:
+    raw = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+    head = raw.peek(2)[:2] if hasattr(raw, "peek") else b""
+    return gzip.open(raw) if head == b"\x1f\x8b" else raw  # type: ignore[return-value]
+
+
+def _lines(file: Path, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    try:
+        for number, line in enumerate(stream, 1):
+            yield number, line
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{file}: cannot read on after line {number}: {error}",
+            hint="the lines before it are graded; fetch the file again for the rest",
+        ) from error
+
+
+def _parse(file: Path, number: int, line: bytes, known: Mapping[str, str]) -> tuple[str, str, bool]:
+    """(problem_id, text, whether it is a whole solution) of one line."""
+    at = f"{file}, line {number}"
+    hint = 'a line is {"task_id": "HumanEval/0", "completion": "    return 1"}, or `solution`'
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{at}: not JSON ({error})", hint=hint) from error
+    if not isinstance(row, dict) or not isinstance(row.get("task_id"), str):
+        raise DataError(f"{at}: no `task_id`", hint=hint)
+    if row["task_id"] not in known:
+        near = did_you_mean(row["task_id"], known)
+        raise DataError(
+            f"{at}: the task has no problem {row['task_id']!r}",
+            hint=near if len(near) < 200 else near[:200] + " ...",
+        )
+    # bigcode's and evalplus' files may carry both; `solution` is what was to be run.
+    for key, whole in (("solution", True), ("completion", False)):
+        if isinstance(row.get(key), str):
+            return row["task_id"], row[key], whole
+    raise DataError(f"{at}: neither `completion` nor `solution` is a text", hint=hint)
+
+
+def _result(row: Row, grade: Grade | Failure) -> dict[str, Any]:
+    found: dict[str, Any] = {"line": row.number, "task_id": row.problem_id}
+    if isinstance(grade, Failure):
+        return {**found, "passed": None, "verdict": "infra", "detail": grade.message}
+    return {
+        **found,
+        "passed": grade.passed,
+        "verdict": grade.verdict,
+        "detail": grade.detail,
+        "duration_s": round(grade.duration_s, 6),
+        **({"rescued": True} if grade.rescued else {}),
+    }
+
+
+def _write(results: IO[str], result: Mapping[str, Any]) -> None:
+    try:
+        results.write(json.dumps(result) + "\n")
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the results: {error.strerror or error}", hint="choose another --output"
+        ) from error

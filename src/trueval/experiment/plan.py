@@ -1,0 +1,144 @@
+"""What a run is going to do, with every `auto` decided."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trueval import registry
+from trueval.config import DEFAULT_MODEL, NOT_IN_DIGEST, RunConfig
+from trueval.errors import ConfigError, did_you_mean
+from trueval.postprocess.pipeline import Pipeline
+from trueval.prompts.strategy import DEFAULTS, LibraryPrompt, load_prompt
+from trueval.protocols import Backend, Grader
+from trueval.types import Mode, Request, SamplingParams, TaskData, digest_of, to_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run, decided: which problems, how asked, how read, how drawn."""
+
+    config: RunConfig
+    task: TaskData
+    problems_of: int
+    """Problems in the whole benchmark; more than `task.problems` under a limit."""
+    prompt: LibraryPrompt
+    pipeline: Pipeline
+    params: SamplingParams
+    mode: Mode
+    model: Mapping[str, Any]
+    """What the open backend said of the model."""
+
+    def requests(self) -> Iterator[Request]:
+        """Every sample that is owed: all problems once, then all again for the next index."""
+        name = f"{self.model['id']}@{self.model['revision']}"
+        if precision := self.model.get("precision"):
+            name += f":{precision}"
+        for index in range(self.config.samples):
+            for problem in self.task.problems:
+                yield Request(
+                    problem_id=problem.problem_id,
+                    sample_index=index,
+                    model=name,
+                    prompt=self.prompt(problem),
+                    params=self.params,
+                )
+
+    @property
+    def total(self) -> int:
+        """Samples in all."""
+        return self.config.samples * len(self.task.problems)
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that can change a sample or its verdict; a run resumes under the same only."""
+        settings = self.config.model_dump(mode="json", exclude=set(NOT_IN_DIGEST))
+        model = {k: self.model[k] for k in ("id", "revision", "precision") if k in self.model}
+        return {
+            **settings,
+            "mode": self.mode,
+            "prompt": self.prompt.name,
+            "prompt_digest": digest_of(self.prompt.model_dump(mode="json"))[:16],
+            "post": self.pipeline.name,
+            "post_steps": [step.name for step in self.pipeline.steps],
+            "sampling": to_json(self.params),
+            "data_digest": self.task.digest,
+            "model": model,
+        }
+
+    def name(self) -> str:
+        """The run's folder, unless the user chose one."""
+        if self.config.name:
+            return self.config.name
+        stem = str(self.model["id"]).rstrip("/").rsplit("/", 1)[-1].removesuffix(".gguf")
+        slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip(".") or "model"
+        return f"{self.task.name}-{slug}-{self.mode}-{digest_of(self.identity())[:8]}"
+
+
+def make_plan(config: RunConfig, task: TaskData, model: Mapping[str, Any]) -> Plan:
+    """Decide every `auto` from what the backend said of its model. Raises `ConfigError`."""
+    mode: Mode = model["mode"] if config.mode == "auto" else config.mode
+    prompt = load_prompt(DEFAULTS[mode] if config.prompt == "auto" else config.prompt)
+    if prompt.mode != mode:
+        fits = f"--mode {prompt.mode}, or leave out --prompt"
+        raise ConfigError(f"the prompt {prompt.name!r} is for {prompt.mode} models", hint=fits)
+    pipeline: Pipeline = registry.resolve("pipelines", config.post)
+    return Plan(
+        config=config,
+        task=limited(task, config.limit),
+        problems_of=len(task.problems),
+        prompt=prompt,
+        pipeline=pipeline,
+        params=config.sampling.params(task.stop, mode),
+        mode=mode,
+        model=model,
+    )
+
+
+def limited(task: TaskData, limit: int | None) -> TaskData:
+    """The task's first so many problems; all of them for None."""
+    return task if limit is None else replace(task, problems=task.problems[:limit])
+
+
+def make_backend(config: RunConfig) -> tuple[str, Backend]:
+    """The backend that the config asks for, not yet open, by name."""
+    name = config.backend
+    if name == "auto":
+        name = _backend_for(config)
+    given = dict(config.options)
+    if config.model is not None:
+        given["model"] = config.model
+    if config.mode != "auto":
+        given["mode"] = config.mode
+    return name, _call(registry.resolve("backends", name), given, what=f"backend {name!r}")
+
+
+def make_grader(config: RunConfig, *, background: bool) -> Grader:
+    """The grader that the config asks for, not yet open."""
+    grading = config.grading
+    given = grading.model_dump(exclude={"grader"}) | {"background": background}
+    grader: Grader = _call(
+        registry.resolve("graders", grading.grader), given, what=f"grader {grading.grader!r}"
+    )
+    return grader
+
+
+def _backend_for(config: RunConfig) -> str:
+    if "base_url" in config.options:
+        return "server"
+    from trueval.generate.models import resolve_model
+
+    return resolve_model(config.model or DEFAULT_MODEL).backend
+
+
+def _call(make: Any, given: Mapping[str, Any], *, what: str) -> Any:
+    """`make(**given)`, with an unknown option as the user's mistake that it is."""
+    known = inspect.signature(make).parameters
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"{what} takes no option {key!r}", hint=did_you_mean(key, known))
+    try:
+        return make(**given)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{what}: {error}") from error

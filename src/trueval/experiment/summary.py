@@ -1,0 +1,95 @@
+"""A finished run's facts: what `--json` prints and every report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trueval.experiment.plan import Plan
+from trueval.experiment.store import RunStore
+from trueval.honesty.controls import ControlsReport
+from trueval.report.summary import ControlFacts, Line, Summary, TimeFacts
+from trueval.score.estimate import Scores, estimates
+from trueval.types import Estimate, Manifest, to_json
+
+FLOOR = 0.10
+"""Scores below this sit on the floor: too few passes to tell two prompts or settings apart."""
+
+
+def summarise(
+    plan: Plan,
+    store: RunStore,
+    manifest: Manifest,
+    controls: ControlsReport,
+    *,
+    time: TimeFacts,
+    resumed: int,
+    force: bool,
+) -> Summary:
+    """Read the run's samples once and make the facts of it."""
+    scores = estimates(
+        store.samples(),
+        problems=len(plan.task.problems),
+        samples_per_problem=plan.config.samples,
+        ks=plan.config.k,
+        force=force,
+    )
+    return Summary(
+        name=manifest.name,
+        run_dir=str(store.folder),
+        manifest=to_json(manifest),
+        raw=_line(scores.raw, scores.outcomes.as_dict(), scores.edits),
+        repaired=_line(scores.repaired, scores.repaired_outcomes.as_dict(), scores.repairs)
+        if plan.pipeline.repairs
+        else None,
+        tokens={"prompt": scores.prompt_tokens, "completion": scores.completion_tokens},
+        time=time,
+        controls=control_facts(controls),
+        notes=_notes(plan, scores, resumed),
+    )
+
+
+def control_facts(report: ControlsReport) -> ControlFacts:
+    """What a report says of controls."""
+    right, cheats = report.right.values(), report.cheats.values()
+    return {
+        "passed": report.passed,
+        "canonical": sum(of for _, of in right),
+        "canonical_passed": sum(n for n, _ in right),
+        "cheats": sum(of for _, of in cheats),
+        "cheats_passed": sum(of - n for n, of in cheats),
+        "cached": report.cached,
+        "reasons": [] if report.passed else report.reason().split("\n  "),
+    }
+
+
+def _line(
+    found: tuple[Estimate, ...],
+    outcomes: Mapping[str, int],
+    edits: Mapping[str, int],
+) -> Line:
+    counted: Any = dict(outcomes)
+    return {
+        "estimates": [to_json(one) for one in found],
+        "outcomes": counted,
+        "edits": dict(edits),
+    }
+
+
+def _notes(plan: Plan, scores: Scores, resumed: int) -> list[str]:
+    notes = []
+    shown = len(plan.task.problems)
+    if shown < plan.problems_of:
+        notes.append(
+            f"the first {shown} of {plan.problems_of} problems: not a {plan.task.name} score"
+        )
+    if plan.prompt.provenance == "leaky":
+        notes.append(f"the prompt {plan.prompt.name} was made with knowledge of the test split")
+    if scores.raw and scores.raw[0].value < FLOOR:
+        notes.append(
+            "on the floor: too few samples pass for a claim about prompts or settings to rest on "
+            "this model and benchmark"
+        )
+    if resumed:
+        notes.append(f"resumed: {resumed} of {plan.total} samples were here before")
+    return notes

@@ -1,0 +1,286 @@
+"""Controls: right answers must pass and cheats must fail before any number is believed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from trueval.errors import ControlsFailedError, InfraError
+from trueval.honesty.shapes import BASE_SHAPES, CHEATS, SHAPES, SLOW_CHEATS
+from trueval.paths import cache_dir
+from trueval.protocols import Grader
+from trueval.stops import cut_at_stop
+from trueval.types import Failure, Mode, Problem, Program, Reference, TaskData, digest_of, to_json
+
+
+class Chain(Protocol):
+    """A pipeline as controls see it."""
+
+    @property
+    def name(self) -> str:
+        """For the digest."""
+        ...
+
+    @property
+    def steps(self) -> Sequence[Any]:
+        """For the digest; none means that a body is taken as it is."""
+        ...
+
+    def __call__(self, text: str, problem: Problem) -> tuple[Program, Program | None]:
+        """The program, and the repaired one if there is any."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """A control that did not come out as it must."""
+
+    control: str
+    problem_id: str
+    verdict: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlsReport:
+    """What controls found: per control, how many came out right of how many."""
+
+    right: Mapping[str, tuple[int, int]]
+    """Answer shape -> (passed, tried)."""
+    cheats: Mapping[str, tuple[int, int]]
+    """Cheat -> (failed, tried)."""
+    stop_ceiling: float
+    """Share of canonical solutions that still pass after the stop cut, in [0, 1]."""
+    misses: tuple[Miss, ...] = ()
+    """The first of each control that went wrong."""
+    duration_s: float = 0.0
+    digest: str = ""
+    cached: bool = field(default=False, compare=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every right answer passed and every cheat failed."""
+        return all(n == of for part in (self.right, self.cheats) for n, of in part.values())
+
+    def reason(self) -> str:
+        """What went wrong, a line each."""
+        lines = [f"{name}: {n}/{of} pass" for name, (n, of) in self.right.items() if n < of]
+        lines += [
+            f"cheat {name!r}: {of - n}/{of} pass" for name, (n, of) in self.cheats.items() if n < of
+        ]
+        if self.stop_ceiling < 1:
+            lines.append(
+                f"stop ceiling {self.stop_ceiling:.1%}: canonical solutions score no more after "
+                "the stop cut, so no model can"
+            )
+        lines += [
+            f"e.g. {m.control} on {m.problem_id}: {m.verdict} {m.detail}" for m in self.misses
+        ]
+        return "\n  ".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    name: str
+    is_right: bool
+    problem_id: str
+    program: Program
+
+
+async def run_controls(
+    task: TaskData,
+    pipeline: Chain,
+    grader: Grader,
+    *,
+    mode: Mode,
+    stop: Sequence[str],
+    isolation: Mapping[str, Any],
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+    use_cache: bool = True,
+) -> ControlsReport:
+    """Send right answers and cheats through stop cut, pipeline and grader, or recall the outcome.
+
+    `isolation` is what the open grader said of itself. `progress` is told (done, of).
+    Raises `InfraError` when a control could not be graded at all.
+    """
+    digest = controls_digest(task, pipeline, grader, mode=mode, stop=stop, isolation=isolation)
+    file = cache_dir() / "controls" / f"{digest}.json"
+    if use_cache and (known := _recall(file)):
+        return known
+    started = time.monotonic()
+    controls = [*_controls(task, pipeline, mode=mode, stop=stop)]
+    passed = await _grade_all(controls, task.references, grader, progress)
+    report = _report(controls, passed, digest=digest, duration_s=time.monotonic() - started)
+    if report.passed:
+        _remember(file, report)
+    return report
+
+
+def require(report: ControlsReport, *, force: bool) -> bool:
+    """True when controls passed. Else raises `ControlsFailedError`, or returns False if forced."""
+    if report.passed or force:
+        return report.passed
+    raise ControlsFailedError(
+        f"controls failed, so no score from this chain can be believed\n  {report.reason()}",
+        hint="mend the post-processor, stop sequences or grader; "
+        "--force runs all the same and stamps every output UNTRUSTED",
+    )
+
+
+def controls_digest(
+    task: TaskData,
+    pipeline: Chain,
+    grader: Grader,
+    *,
+    mode: Mode,
+    stop: Sequence[str],
+    isolation: Mapping[str, Any],
+) -> str:
+    """What controls depend on: data, problems, pipeline and grader with their code, machine."""
+    code = {type(part).__module__ for part in (*pipeline.steps, grader, pipeline)}
+    return digest_of(
+        {
+            "data": [task.name, task.digest, [p.problem_id for p in task.problems]],
+            "pipeline": [pipeline.name, [type(step).__qualname__ for step in pipeline.steps]],
+            "grader": [type(grader).__qualname__, to_json(isolation)],
+            "mode": mode,
+            "stop": list(stop),
+            "code": {name: _code_digest(name) for name in sorted({*code, __name__})},
+            "machine": [platform.node(), platform.machine(), platform.release(), sys.version],
+        }
+    )[:24]
+
+
+def _controls(
+    task: TaskData, pipeline: Chain, *, mode: Mode, stop: Sequence[str]
+) -> Iterator[_Control]:
+    # With no step that finds code, only raw bodies are answers; a chat model never sends those.
+    shapes = SHAPES if pipeline.steps or mode == "chat" else dict.fromkeys(BASE_SHAPES)
+    for problem in task.problems:
+        reference = task.references[problem.problem_id]
+        for name in shapes:
+            text = SHAPES[name](problem, reference)
+            # A base model's stop sequences cannot meet the answers that only chat models give.
+            if mode == "chat" or name in BASE_SHAPES:
+                text = cut_at_stop(text, stop)
+            yield _Control(name, True, problem.problem_id, pipeline(text, problem)[0])
+    for name, body in CHEATS.items():
+        for problem in task.problems[: SLOW_CHEATS.get(name)]:
+            # Repairs are graded too: a repair that makes a cheat pass is a forged score.
+            for program in pipeline(cut_at_stop(body, stop), problem):
+                if program is not None:
+                    yield _Control(name, False, problem.problem_id, program)
+
+
+async def _grade_all(
+    controls: Sequence[_Control],
+    references: Mapping[str, Reference],
+    grader: Grader,
+    progress: Callable[[int, int], None],
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """(problem_id, source) -> (verdict, detail); shapes that come to the same source run once."""
+    owed = list({(c.problem_id, c.program.source): c.program for c in controls}.items())
+    grades: dict[tuple[str, str], tuple[str, str]] = {}
+    waiting = iter(owed)
+
+    async def work() -> None:
+        for (problem_id, source), program in waiting:
+            grade = await grader.grade(program, references[problem_id])
+            if isinstance(grade, Failure):
+                raise InfraError(f"controls could not be graded: {grade.message}")
+            if grade.verdict == "timeout":  # beside others; alone it may do
+                grade = await grader.grade(program, references[problem_id], alone=True)
+            if isinstance(grade, Failure):
+                raise InfraError(f"controls could not be graded: {grade.message}")
+            grades[problem_id, source] = (grade.verdict, grade.detail)
+            progress(len(grades), len(owed))
+
+    workers = [asyncio.create_task(work()) for _ in range(max(1, grader.concurrency))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    return grades
+
+
+def _report(
+    controls: Sequence[_Control],
+    grades: Mapping[tuple[str, str], tuple[str, str]],
+    *,
+    digest: str,
+    duration_s: float,
+) -> ControlsReport:
+    counts: dict[bool, dict[str, tuple[int, int]]] = {True: {}, False: {}}
+    misses: dict[str, Miss] = {}
+    for control in controls:
+        verdict, detail = grades[control.problem_id, control.program.source]
+        as_it_must = (verdict == "passed") is control.is_right
+        n, of = counts[control.is_right].get(control.name, (0, 0))
+        counts[control.is_right][control.name] = (n + as_it_must, of + 1)
+        if not as_it_must:
+            miss = Miss(
+                control=control.name,
+                problem_id=control.problem_id,
+                verdict=verdict,
+                detail=detail,
+            )
+            misses.setdefault(control.name, miss)
+    n, of = counts[True].get("bare_body", (1, 1))
+    return ControlsReport(
+        right=counts[True],
+        cheats=counts[False],
+        stop_ceiling=n / of,
+        misses=tuple(misses.values()),
+        duration_s=duration_s,
+        digest=digest,
+    )
+
+
+def _code_digest(module: str) -> str:
+    """Digest of a module's file and its neighbours: its package is what it may call."""
+    try:
+        file = Path(inspect.getfile(sys.modules[module]))
+    except (TypeError, KeyError, OSError):
+        return "unknown"
+    total = hashlib.sha256()
+    for path in sorted(file.parent.rglob("*.py")) if module.startswith("trueval.") else [file]:
+        total.update(path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _recall(file: Path) -> ControlsReport | None:
+    try:
+        data = json.loads(file.read_text("utf-8"))
+        return ControlsReport(
+            right={name: (n, of) for name, (n, of) in data["right"].items()},
+            cheats={name: (n, of) for name, (n, of) in data["cheats"].items()},
+            stop_ceiling=data["stop_ceiling"],
+            duration_s=data["duration_s"],
+            digest=data["digest"],
+            cached=True,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(file: Path, report: ControlsReport) -> None:
+    # A cache that cannot be written costs seconds at the next run, and is no reason to stop this.
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(to_json(replace(report, cached=True))), "utf-8")
+        partial.replace(file)
+    except OSError:
+        pass

@@ -1,0 +1,149 @@
+"""The words that every report uses for the same fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trueval.report.summary import ControlFacts, EstimateFacts, Line, OutcomeFacts, TimeFacts
+
+UNTRUSTED = "UNTRUSTED: the controls or a gate failed and the run was forced. Do not quote it."
+
+OUTCOMES = (
+    "passed",
+    "wrong",
+    "error",
+    "timeout",
+    "out_of_memory",
+    "crashed",
+    "no_code",
+    "infra",
+    "missing",
+)
+"""The outcomes that sum to problems x samples, in the order of reports."""
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share in 0 .. 1 as `5.5%`."""
+    return f"{100 * value:.{digits}f}%"
+
+
+def score(estimate: EstimateFacts) -> str:
+    """A value and its interval: `5.5% [2.9%, 10.1%]`."""
+    # Two thousand problems and more earn a second digit; a hundred do not.
+    digits = 2 if estimate["high"] - estimate["low"] < 0.01 else 1
+    value, low, high = (percent(estimate[key], digits) for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def basis(estimate: EstimateFacts) -> str:
+    """What an interval stands on: `95% Wilson, 164 problems x 1`."""
+    method, _, caveat = estimate["method"].partition("; ")
+    name = {
+        "wilson": "Wilson",
+        "wilson over problems": "Wilson over problems",
+        "bootstrap": "cluster bootstrap",
+    }.get(method, method)
+    n = f"{count(estimate['problems'])} problems x {count(estimate['samples_per_problem'])}"
+    return f"{100 * estimate['level']:g}% {name}, {n}" + (f"; {caveat}" if caveat else "")
+
+
+def metric(estimate: EstimateFacts, assists: Iterable[str]) -> str:
+    """A metric with the privileges that the model had: `pass@1 (repair)`."""
+    names = ", ".join(assists)
+    return f"{estimate['metric']} ({names})" if names else estimate["metric"]
+
+
+def no_score(line: Line, assists: Iterable[str]) -> str:
+    """Why a line has no score: `no score (repair): 3 infra, 2 missing of 164 samples`."""
+    names = ", ".join(assists)
+    outcomes = line["outcomes"]
+    parts = [f"{count(outcomes['infra'])} infra"] if outcomes["infra"] else []
+    parts += [f"{count(outcomes['missing'])} missing"] if outcomes["missing"] else []
+    head = f"no score ({names})" if names else "no score"
+    return f"{head}: {', '.join(parts) or 'none'} of {count(total(outcomes))} samples"
+
+
+def total(outcomes: OutcomeFacts) -> int:
+    """problems x samples a problem."""
+    return outcomes["problems"] * outcomes["samples_per_problem"]
+
+
+def outcome_counts(outcomes: OutcomeFacts) -> list[tuple[str, int]]:
+    """(outcome, samples), in the order of reports; their sum is `total`."""
+    counts: Mapping[str, Any] = outcomes
+    return [(name, counts[name]) for name in OUTCOMES]
+
+
+def rescued(outcomes: OutcomeFacts) -> str:
+    """How many timeouts were the machine's; empty when none was."""
+    n = outcomes["rescued"]
+    whose = "its verdict" if n == 1 else "their verdicts"
+    return f"{count(n)} timed out beside other work and got {whose} alone" if n else ""
+
+
+def controls(facts: ControlFacts | None) -> str:
+    """What the controls found, in one line."""
+    if facts is None:
+        return "not run"
+    cached = " (cached)" if facts["cached"] else ""
+    canonical, cheats = count(facts["canonical"]), count(facts["cheats"])
+    if facts["passed"]:
+        return f"passed: {canonical} canonical answers pass, {cheats} cheats fail{cached}"
+    return (
+        f"FAILED: {count(facts['canonical_passed'])} of {canonical} canonical answers pass, "
+        f"{count(facts['cheats_passed'])} of {cheats} cheats pass{cached}"
+    )
+
+
+def model(manifest: Mapping[str, Any]) -> str:
+    """`SmolLM2-135M-Instruct @a1b2c3d4e5f6`."""
+    facts = manifest["model"]
+    return named(facts.get("id", "unknown model"), facts.get("revision"))
+
+
+def engine(manifest: Mapping[str, Any]) -> str:
+    """`openvino, bf16, completion`: what ran the model, how precisely, and how it was asked."""
+    facts = manifest["model"]
+    return ", ".join(str(facts[key]) for key in ("engine", "precision", "mode") if facts.get(key))
+
+
+def task(manifest: Mapping[str, Any]) -> str:
+    """`humaneval @ef7c1d5bd61e`."""
+    facts = manifest["data"]
+    return named(facts.get("task", "unknown task"), facts.get("digest"))
+
+
+def named(name: object, revision: object) -> str:
+    """A name with enough of its digest to tell two apart."""
+    short = str(revision or "").removeprefix("sha256:")[:12]
+    return f"{name} @{short}" if short else str(name)
+
+
+def time(facts: TimeFacts) -> str:
+    """`27.4 s generating (612 tokens/s), 31.0 s in all`."""
+    wall = f"{seconds(facts['wall_s'])} in all"
+    if not facts["tokens_per_s"]:
+        return wall
+    speed = f"{facts['tokens_per_s']:,.0f} tokens/s"
+    return f"{seconds(facts['generation_s'])} generating ({speed}), {wall}"
+
+
+def edits(counts: Mapping[str, int]) -> str:
+    """`add_import 3, dedent 1`, most frequent first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {count(n)}" for name, n in ordered)
+
+
+def count(n: int) -> str:
+    """`1,148`."""
+    return f"{n:,}"
+
+
+def seconds(value: float) -> str:
+    """`27.4 s`, `3 min 05 s`, `2 h 07 min`."""
+    if value < 120:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left:02} min" if hours else f"{minutes} min {rest:02} s"
