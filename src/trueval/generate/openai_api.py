@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from trueval.errors import BackendError, ConfigError, did_you_mean
+from trueval.generate import common
 from trueval.types import ChatPrompt, Completion, Mode, Request, TextPrompt
 
 NEUTRAL: Mapping[str, Mapping[str, Any]] = {
@@ -32,7 +32,8 @@ _RESERVED = frozenset(
 )
 """What `extra_body` cannot hold: a run's parameters say it, or the reader relies on it."""
 
-_CHAT_NAME = re.compile(r"instruct|chat|(?<![a-z])it(?![a-z])|^gpt-[345]|^o[134]\b", re.IGNORECASE)
+_HOSTED_CHAT_NAME = re.compile(r"gpt-[345]|o[134]\b", re.IGNORECASE)
+"""Hosted chat models whose names do not say that they chat."""
 
 _CUT_SHORT = frozenset({"abort", "error", "timeout", "cancelled"})
 """Finish reasons of servers that gave up: the text so far is no answer."""
@@ -43,12 +44,6 @@ class BadAnswer(Exception):
 
 
 # --------------------------------------------------------------------------- what we send
-
-
-def sample_seed(seed: int, problem_id: str, sample_index: int) -> int:
-    """The seed of one sample, below 2**31: its own, and the same when a run is resumed."""
-    digest = hashlib.sha256(f"{seed}\0{problem_id}\0{sample_index}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
 
 
 def check_extra_body(extra: Mapping[str, Any]) -> None:
@@ -69,7 +64,7 @@ def encode(request: Request, *, model: str, always: Mapping[str, Any]) -> bytes:
         "temperature": params.temperature,
         "top_p": params.top_p,
         "max_tokens": params.max_tokens,
-        "seed": sample_seed(params.seed, request.problem_id, request.sample_index),
+        "seed": common.sample_seed(request),
     }
     # Neither is sent when off: the hosted APIs refuse `top_k`, and some servers an empty `stop`.
     if params.top_k:
@@ -95,13 +90,13 @@ def decode(raw: bytes, request: Request, *, duration_s: float = 0.0) -> Completi
         answer = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise BadAnswer(f"corrupt JSON: {one_line(str(error))}") from None
-    text, reason = _first_choice(answer)
+    whole, reason = _first_choice(answer)
     # Some servers ignore `stop`, others keep the stop sequence; neither may change a score.
-    text, was_cut = cut_at_stop(text, request.params.stop)
+    text = common.cut_at_stop(whole, request.params.stop)
     usage = answer.get("usage")
     return Completion(
         text=text,
-        finish_reason="length" if reason == "length" and not was_cut else "stop",
+        finish_reason="length" if reason == "length" and text == whole else "stop",
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=_count(usage, "completion_tokens"),
         duration_s=duration_s,
@@ -124,12 +119,6 @@ def _first_choice(answer: Any) -> tuple[str, str | None]:
     if not isinstance(text, str):
         raise BadAnswer(f"the text of the answer is {one_line(repr(text))}")
     return text, reason
-
-
-def cut_at_stop(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
-    """The text before the first stop sequence, and whether there was one."""
-    ends = [at for sequence in stop if sequence and (at := text.find(sequence)) >= 0]
-    return (text[: min(ends)], True) if ends else (text, False)
 
 
 def server_message(answer: Any) -> str:
@@ -210,9 +199,10 @@ def describe(model: Mapping[str, Any], *, server_header: str | None) -> dict[str
 
 
 def guess_mode(model: str) -> Mode:
-    """How a model of that name wants to be asked: `chat` for instruct, chat and -it models."""
+    """How a model served by that name or path wants to be asked."""
+    # The last part alone: a folder called `chat` says nothing of the base model in it.
     name = model.rstrip("/").rpartition("/")[2]
-    return "chat" if _CHAT_NAME.search(name) else "completion"
+    return "chat" if _HOSTED_CHAT_NAME.match(name) else common.guess_mode(name)
 
 
 def _some(names: list[str], most: int = 12) -> str:

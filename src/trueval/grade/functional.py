@@ -93,7 +93,7 @@ class FunctionalGrader:
             return Failure(stage="grade", message=message)
         client = await self._free.get()
         try:
-            outcome = await _run(client, program.source, test_code, reference.entry_point, alone)
+            outcome = await self._run(client, program.source, test_code, reference, alone)
         finally:
             self._free.put_nowait(client)
         if isinstance(outcome, WorkerError):
@@ -109,19 +109,19 @@ class FunctionalGrader:
         clients, self._clients = self._clients, []
         await asyncio.gather(*(client.stop() for client in clients))
 
-
-async def _run(
-    client: WorkerClient, source: str, test_code: bytes, entry_point: str, alone: bool
-) -> Outcome | WorkerError:
-    """What became of one program, from a second worker if the first one fails."""
-    try:
-        return await client.run(source, test_code, entry_point, alone)
-    except WorkerError:
-        pass
-    try:
-        return await client.run(source, test_code, entry_point, alone)
-    except WorkerError as error:
-        return error
+    async def _run(
+        self, client: WorkerClient, source: str, test_code: bytes, reference: Reference, alone: bool
+    ) -> Outcome | WorkerError:
+        """What became of one program, from a second worker if the first one fails."""
+        failure = WorkerError("the grader was closed")
+        for _ in range(2):
+            if client not in self._clients:  # closed meanwhile: nothing may be started any more
+                break
+            try:
+                return await client.run(source, test_code, reference.entry_point, alone)
+            except WorkerError as error:
+                failure = error
+        return failure
 
 
 @functools.lru_cache(maxsize=1024)

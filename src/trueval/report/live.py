@@ -21,8 +21,8 @@ class Progress(TypedDict, total=False):
     """What `LiveLine.update` takes; what is left out stays as it was."""
 
     phase: str
-    """A new one restarts rate and ETA. Give its first `done` and `tokens` beside it, so that
-    what an earlier run had finished does not count as speed."""
+    """A new one restarts rate and ETA. Give its `total`, and the first `done` and `tokens`, in
+    the same call, so that what an earlier run had finished does not count as speed."""
     done: int
     total: int | None
     """None when nobody knows: the elapsed time stands for the ETA."""
@@ -94,8 +94,9 @@ class LiveLine:
         with self._lock:
             self._state.update(fields)
             now = self._state
-            self._start = (self._clock(), fields.get("done", 0), now["tokens"])
-            self._state["done"] = fields.get("done", 0)
+            now["done"] = fields.get("done", 0)
+            now["total"] = fields.get("total")
+            self._start = (self._clock(), now["done"], now["tokens"])
             self._draw()
 
     def message(self, text: str) -> None:
@@ -126,12 +127,15 @@ class LiveLine:
         parts = [state["phase"], self._count(state), self._pass(state), *self._pace(state)]
         if backlog := state.get("backlog"):
             parts.append(f"to grade {backlog:,}")
-        parts.append(f"infra {state['infra']:,}")
+        if parts[1] or state["infra"]:  # Nothing is counted while a model loads.
+            parts.append(f"infra {state['infra']:,}")
         return "  ".join(part for part in parts if part)
 
     def _count(self, state: Progress) -> str:
         done, total = state["done"], state["total"]
-        return f"{done:,}" if total is None else f"{done:,}/{total:,}"
+        if total is None:
+            return f"{done:,}" if done else ""
+        return f"{done:,}/{total:,}"
 
     def _pass(self, state: Progress) -> str:
         graded, passed = state.get("graded", 0), state.get("passed", 0)

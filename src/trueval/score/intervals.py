@@ -50,7 +50,7 @@ def cluster_bootstrap(
 
     `per_problem` holds one value in 0 .. 1 a problem (its pass@k): samples of one problem are
     alike, so the problem is what is drawn. The bootstrap is the studentised one (Efron and
-    Tibshirani 1993, section 12.5). With 164 problems x 5 it covers 95 to 97 % at scores from
+    Tibshirani 1993, section 12.5). With 164 problems x 5 it covers 94 to 97 % at scores from
     2 % to 90 %, where the percentile interval falls to 91 % and BCa to 93 %.
 
     Where fewer than `ENOUGH_PROBLEMS` problems are above 0, or below 1, any bootstrap is too

@@ -100,8 +100,7 @@ class Tally:
             return
         self._verdicts[grade.verdict] += 1
         self._passed[problem_id] += grade.passed
-        # Alone it ran out of time again: then the retry rescued nothing.
-        self._rescued += grade.rescued and grade.verdict != "timeout"
+        self._rescued += grade.rescued
 
     @property
     def outcomes(self) -> Outcomes:

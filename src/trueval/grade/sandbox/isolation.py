@@ -1,5 +1,8 @@
 """What separates a sample's process from the machine: user, pid namespace, limits, priority."""
 
+# Workers stay small, and pathlib is not.
+# ruff: noqa: PTH120, PTH123, PTH208
+
 from __future__ import annotations
 
 import contextlib
@@ -27,7 +30,7 @@ class Isolation:
     """What this worker may do to keep its samples apart, found out by trying."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self._namespaces = None
+        self._namespaces: linux.PidNamespaces | None = None
         self.uid: int | None = None
         """The user that samples run as, when that is not ours."""
         self._keep = 0  # capabilities; only ever: to read
@@ -135,7 +138,7 @@ def _limits(settings: dict[str, Any], own_user: bool) -> dict[int, tuple[int, in
     cpu_s = math.ceil(settings["timeout_s"]) + 1  # only a backstop: it counts whole seconds
     limits = {
         resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
-        # DATA counts what can be written to, AS also what is shared: a shared mapping is memory too.
+        # DATA counts what is written to alone, AS shared mappings too.
         resource.RLIMIT_DATA: (memory, memory),
         resource.RLIMIT_AS: (memory, memory),
         resource.RLIMIT_FSIZE: (MAX_FILE_BYTES, MAX_FILE_BYTES),

@@ -7,18 +7,31 @@ becomes an `Opaque`, which is equal to nothing. Needs only the standard library.
 
 from __future__ import annotations
 
-from _collections import deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 ATOMS = frozenset(
-    {type(None), bool, int, float, complex, str, bytes, range, type, type(...), type(NotImplemented)}
+    {
+        type(None),
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        range,
+        type,
+        type(...),
+        type(NotImplemented),
+    }
 )
 """Exact types whose comparison runs no code of the sample's."""
 
-_KEYS, _VALUES, _ITEMS = type({}.keys()), type({}.values()), type({}.items())
+_EMPTY: dict[Any, Any] = {}
+_KEYS, _VALUES, _ITEMS = type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items())
 _MRO = type.__dict__["__mro__"].__get__  # not `kind.__mro__`: a metaclass can make that up
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set on every class that a `class` statement makes
 
@@ -34,7 +47,9 @@ class Opaque:
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        raise TypeError("the answer is an object of the sample's own, which is neither true nor false")
+        raise TypeError(
+            "the answer is an object of the sample's own, which is neither true nor false"
+        )
 
 
 def plain(value: Any) -> Any:
@@ -79,8 +94,12 @@ def _dict(value: Any) -> dict[Any, Any]:
 
 
 def _deque(value: Any) -> Any:
-    limit = deque.maxlen.__get__(value)  # type: ignore[attr-defined]
+    limit = deque.maxlen.__get__(value)
     return deque([plain(item) for item in deque.__iter__(value)], limit)
+
+
+def _decimal(value: Any) -> Any:
+    return Decimal(Decimal.as_tuple(value))  # type: ignore[arg-type]
 
 
 def _fraction(value: Any) -> Any:
@@ -94,7 +113,7 @@ _REBUILD: dict[Any, Callable[[Any], Any]] = {
     bool: lambda value: value,
     int: int.__int__,
     float: float.__float__,
-    complex: lambda v: complex(complex.real.__get__(v), complex.imag.__get__(v)),  # type: ignore[attr-defined]
+    complex: lambda v: complex(complex.real.__get__(v), complex.imag.__get__(v)),
     str: str.__str__,
     bytes: lambda value: bytes.__getitem__(value, slice(None)),
     bytearray: lambda value: bytearray(bytearray.__getitem__(value, slice(None))),
@@ -104,7 +123,7 @@ _REBUILD: dict[Any, Callable[[Any], Any]] = {
     frozenset: _sequence(frozenset),
     dict: _dict,
     deque: _deque,
-    Decimal: lambda value: Decimal(Decimal.as_tuple(value)),
+    Decimal: _decimal,
     Fraction: _fraction,
     _KEYS: lambda view: dict.fromkeys([plain(key) for key in view]).keys(),
     _VALUES: lambda view: dict(enumerate([plain(value) for value in view])).values(),

@@ -1,5 +1,8 @@
 """The folder that samples may write to: one a worker, empty for each sample."""
 
+# Workers stay small, and pathlib is not.
+# ruff: noqa: PTH101, PTH102, PTH106, PTH108, PTH113, PTH114, PTH118
+
 from __future__ import annotations
 
 import os

@@ -4,6 +4,9 @@ It is started by the grader as a small process of its own, because the grader's 
 engines, threads and memory that a sample must neither inherit nor pay for. One sample at a time.
 """
 
+# Workers stay small, and pathlib is not.
+# ruff: noqa: PTH120
+
 from __future__ import annotations
 
 import gc
@@ -61,12 +64,14 @@ def main() -> None:
 def _warm_up(packages: dict[str, str]) -> None:
     """Do once what every sample would do again, and leave no trace of ours to import."""
     # First uses are slow: the compiler's, and the imports that most programs begin with.
-    import collections, functools, itertools, math, re, typing  # noqa: E401, F401
-
-    exec(compile("from typing import List\ndef f(a: List[int]) -> int:\n  return a", "", "exec"), {})
+    for name in ("collections", "functools", "itertools", "math", "re", "typing"):
+        __import__(name)
+    exec(
+        compile("from typing import List\ndef f(a: List[int]) -> int:\n  return a", "", "exec"), {}
+    )
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     if packages:
-        sys.meta_path.append(OnlyThese(packages))  # type: ignore[arg-type]
+        sys.meta_path.append(OnlyThese(packages))
     sys.path[:] = [folder for folder in sys.path if folder != os.path.dirname(__file__)]
     for name in [name for name in sys.modules if name.partition(".")[0] == "trueval"]:
         del sys.modules[name]
@@ -81,9 +86,9 @@ class OnlyThese:
     def __init__(self, folders: dict[str, str]) -> None:
         self._folders = folders
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002
         """The package's spec, by its top-level name."""
-        from _frozen_importlib_external import PathFinder  # type: ignore[import-not-found]
+        from _frozen_importlib_external import PathFinder
 
         folder = self._folders.get(name)
         return PathFinder.find_spec(name, [folder], target) if folder else None

@@ -1,0 +1,191 @@
+"""`trueval doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from trueval.errors import TruevalError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it is, and what to do about it."""
+
+    level: Literal["ok", "warn", "fix"]
+    """`warn`: something is missing that not everybody needs; `fix`: nothing works without it."""
+    what: str
+    detail: str
+    todo: str = ""
+
+
+EXTRAS = (
+    # module, distribution, extra, what for
+    ("openvino_genai", "openvino-genai", "embedded", "the embedded model"),
+    ("xllamacpp", "xllamacpp", "embedded", "GGUF files by llama.cpp"),
+    ("gguf", "gguf", "embedded", "reading GGUF files"),
+    ("huggingface_hub", "huggingface-hub", "hub", "models by hub id"),
+    ("transformers", "transformers", "transformers", "safetensors checkpoints"),
+    ("torch", "torch", "transformers", "safetensors checkpoints"),
+)
+
+
+@click.command()
+@click.option("--server", "-s", metavar="URL", help="Also look at this OpenAI-compatible server.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+def command(server: str | None, as_json: bool) -> int:
+    """Say what works on this machine, and how to mend the rest."""
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _python,
+        _machine,
+        _cache,
+        _data,
+        _grader,
+        _packages,
+        _embedded,
+    ]
+    if server:
+        checks.append(lambda: _server(server))
+    findings = []
+    for check in checks:
+        for finding in check():
+            findings.append(finding)
+            if not as_json:
+                _show(finding)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    return 1 if any(finding.level == "fix" for finding in findings) else 0
+
+
+def _show(finding: Finding) -> None:
+    colour = {"ok": "green", "warn": "yellow", "fix": "red"}[finding.level]
+    click.echo(
+        f"{click.style(f'{finding.level:<4}', fg=colour)}  {finding.what:<16} {finding.detail}"
+    )
+    if finding.todo:
+        click.echo(f"{'':<23}-> {finding.todo}")
+
+
+def _python() -> Iterator[Finding]:
+    version = f"{platform.python_implementation()} {platform.python_version()}"
+    yield Finding("ok", "python", version)
+
+
+def _machine() -> Iterator[Finding]:
+    cores = os.cpu_count() or 1
+    detail = f"{platform.system()} {platform.machine()}, {cores} cores"
+    if platform.system() in ("Linux", "Darwin"):
+        yield Finding("ok", "machine", detail)
+    else:
+        yield Finding("fix", "machine", detail, "use Linux, macOS or WSL: grading needs fork")
+
+
+def _cache() -> Iterator[Finding]:
+    from trueval.paths import cache_dir
+
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+        free_mb = shutil.disk_usage(folder).free // 2**20
+    except OSError as error:
+        todo = "set TRUEVAL_CACHE to a folder that can be written"
+        yield Finding("fix", "cache", f"{folder}: {error.strerror}", todo)
+        return
+    level: Literal["ok", "warn"] = "ok" if free_mb > 1024 else "warn"
+    todo = "" if level == "ok" else "the embedded model needs about 500 MB"
+    yield Finding(level, "cache", f"{folder}, {free_mb:,} MB free", todo)
+
+
+def _data() -> Iterator[Finding]:
+    from trueval.tasks.humaneval import HumanEval
+
+    try:
+        task = HumanEval().load()
+        yield Finding("ok", "humaneval", f"{len(task.problems)} problems, digest as published")
+    except TruevalError as error:
+        yield Finding("fix", "humaneval", error.message, error.hint)
+
+
+def _grader() -> Iterator[Finding]:
+    from trueval.config import RunConfig
+    from trueval.experiment.plan import make_grader
+    from trueval.types import Failure, Grade, Program, Reference
+
+    reference = Reference(
+        problem_id="doctor",
+        entry_point="f",
+        test="def check(candidate):\n    assert candidate(2) == 4\n",
+        canonical_solution="    return x * x\n",
+    )
+
+    async def verdicts() -> tuple[str, list[Grade | Failure]]:
+        grader = make_grader(RunConfig(), background=False)
+        try:
+            how = await grader.open()
+            sources = ("def f(x): return x * x", "def f(x): raise SystemExit(0)")
+            grades = [await grader.grade(Program(source=s), reference) for s in sources]
+            return str(how.get("isolation", "unknown")), grades
+        finally:
+            await grader.close()
+
+    try:
+        level, (right, cheat) = asyncio.run(verdicts())
+    except (TruevalError, OSError) as error:
+        yield Finding("fix", "grader", str(error), "grading needs fork and pipes")
+        return
+    passes = isinstance(right, Grade) and right.passed
+    if passes and isinstance(cheat, Grade) and not cheat.passed:
+        detail = f"isolation {level!r}: a right program passes, an early exit does not"
+        yield Finding("ok", "grader", detail)
+    else:
+        yield Finding("fix", "grader", f"right: {right}; cheat: {cheat}", "report this as a bug")
+
+
+def _packages() -> Iterator[Finding]:
+    for module, package, extra, purpose in EXTRAS:
+        if util.find_spec(module):
+            yield Finding("ok", package, f"{metadata.version(package)}, for {purpose}")
+        else:
+            todo = f"pip install 'trueval[{extra}]'"
+            yield Finding("warn", package, f"not installed; {purpose} need it", todo)
+
+
+def _embedded() -> Iterator[Finding]:
+    from trueval.config import DEFAULT_MODEL
+    from trueval.generate.models import cached_gguf
+
+    file: Path | None = cached_gguf(DEFAULT_MODEL)
+    if file:
+        yield Finding("ok", DEFAULT_MODEL, f"in the cache, {file.stat().st_size // 2**20} MB")
+    else:
+        yield Finding("warn", DEFAULT_MODEL, "not fetched yet", "the first `trueval run` does it")
+
+
+def _server(url: str) -> Iterator[Finding]:
+    from trueval.generate.server import ServerBackend
+
+    async def look() -> str:
+        backend = ServerBackend(base_url=url)
+        try:
+            model = await backend.open()
+            return f"{model['id']}, asked as {model['mode']}"
+        finally:
+            await backend.close()
+
+    try:
+        yield Finding("ok", "server", f"{url}: {asyncio.run(look())}")
+    except TruevalError as error:
+        yield Finding("fix", "server", error.message, error.hint)

@@ -1,0 +1,84 @@
+"""What several test folders share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trueval.config import RunConfig, validate
+from trueval.experiment.execute import run_config
+from trueval.tasks.demo import Demo
+
+
+class Quiet:
+    """A screen that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.messages: list[str] = []
+
+    def update(self, **fields: Any) -> None:
+        if fields.get("phase") and fields["phase"] not in self.phases:
+            self.phases.append(fields["phase"])
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_for_controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of the test run's own: an earlier run's controls must not vouch for this code.
+
+    Models stay where they are, so that they are fetched once a machine and not once a test run.
+    """
+    from trueval.honesty import controls
+    from trueval.paths import cache_dir
+
+    folder = tmp_path_factory.mktemp("cache")
+    controls.cache_dir = lambda: folder  # type: ignore[assignment]
+    yield
+    controls.cache_dir = cache_dir
+
+
+@pytest.fixture
+def quiet() -> Quiet:
+    return Quiet()
+
+
+@pytest.fixture
+def run_demo(tmp_path: Path, quiet: Quiet) -> Callable[..., Any]:
+    """Runs the demo task on scripted answers in a folder of the test's own."""
+
+    def run(*, force: bool = False, **settings: Any) -> Any:
+        config: RunConfig = validate(
+            {"task": "demo", "backend": "scripted", "output": str(tmp_path / "runs"), **settings},
+            where="test",
+        )
+        return run_config(config, screen=quiet, force=force)
+
+    return run
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[list[dict[str, str]]], str]:
+    """Writes a script for the scripted backend and gives its path."""
+
+    def write(rows: list[dict[str, str]]) -> str:
+        file = tmp_path / "script.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return str(file)
+
+    return write
+
+
+@pytest.fixture
+def canonical_rows() -> list[dict[str, str]]:
+    """Scripted answers that are all right."""
+    return [
+        {"problem_id": reference.problem_id, "text": reference.canonical_solution}
+        for reference in Demo().load().references.values()
+    ]

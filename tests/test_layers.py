@@ -1,0 +1,86 @@
+"""Who may import whom, read off the source itself."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import trueval
+
+ROOT = Path(trueval.__file__).parent
+STAGES = {"tasks", "prompts", "generate", "postprocess", "grade", "score", "report", "honesty"}
+BASE = {"types", "errors", "protocols", "registry", "paths", "stops"}
+ALLOWED = {
+    "types": set(),
+    "errors": set(),
+    "paths": set(),
+    "stops": set(),
+    "protocols": {"types", "errors"},
+    "registry": {"types", "errors", "protocols"},
+    "config": BASE,
+    **dict.fromkeys(STAGES, BASE),
+    "experiment": BASE | STAGES | {"config"},
+    "cli": BASE | STAGES | {"config", "experiment"},
+    "__main__": {"cli"},
+}
+LIGHT = ("torch", "transformers", "numpy", "aiohttp", "pydantic", "yaml", "openvino_genai")
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def imports(path: Path, *, module_level: bool = False) -> set[str]:
+    """Dotted names that a file imports; at module level only, without TYPE_CHECKING blocks."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = tree.body if module_level else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part_of(dotted: str) -> str | None:
+    """`types` for `trueval.types.X`; None for what is not ours."""
+    pieces = dotted.split(".")
+    return pieces[1] if pieces[0] == "trueval" and len(pieces) > 1 else None
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_stage_imports_no_other_stage(path: Path) -> None:
+    part = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if part == "__init__":
+        return  # the public names, each imported on first use
+    used = {found for name in imports(path) if (found := part_of(name))}
+    assert used - {part, "__version__"} <= ALLOWED[part]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_keeps_to_one_screenful_of_jobs(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 360
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_packages_are_imported_where_they_are_used(path: Path) -> None:
+    heavy = {"torch", "transformers", "openvino_genai", "xllamacpp", "gguf", "aiohttp", "numpy"}
+    top = {name.split(".")[0] for name in imports(path, module_level=True)}
+    assert not top & heavy
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_starts_without_heavy_modules(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom trueval.cli import _main\n"
+        f"code = _main({arguments!r})\n"
+        f"heavy = [name for name in {LIGHT!r} if name in sys.modules]\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
