@@ -24,6 +24,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from trueval.errors import InfraError
 from trueval.grade import functional
 from trueval.grade.functional import FunctionalGrader
 from trueval.grade.sandbox.client import Limits, WorkerClient, WorkerError
@@ -199,6 +200,8 @@ async def test_nonsense_for_an_answer_is_no_verdict(
     monkeypatch.setattr("trueval.grade.sandbox.client.BOOT", boot)
     with pytest.raises(WorkerError, match="did not start"):
         await WorkerClient(Limits()).start()
+    with pytest.raises(InfraError, match="did not start"):
+        await FunctionalGrader(workers=2).open()
 
 
 async def test_cancelling_a_grade_ends_its_sample_and_the_next_one_works() -> None:

@@ -21,6 +21,7 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
+from trueval.errors import InfraError
 from trueval.grade.sandbox.child import TEST_FILE
 from trueval.grade.sandbox.client import Limits, Outcome, WorkerClient, WorkerError
 from trueval.types import Failure, Grade, Program, Reference
@@ -55,12 +56,16 @@ class FunctionalGrader:
         self._free: asyncio.Queue[WorkerClient] = asyncio.Queue()
 
     async def open(self) -> Mapping[str, Any]:
-        """Start the workers. Raises `WorkerError` when none can be started here."""
+        """Start the workers. Raises `InfraError` when one cannot be started."""
         if not self._clients:
             self._free = asyncio.Queue()
             self._clients = [WorkerClient(self._limits) for _ in range(self.concurrency)]
             try:
                 await asyncio.gather(*(client.start() for client in self._clients))
+            except WorkerError as error:
+                await self.close()
+                hint = "trueval doctor says what is missing"
+                raise InfraError(_one_line(str(error)), hint=hint) from error
             except BaseException:
                 await self.close()
                 raise

@@ -20,7 +20,17 @@ from trueval.honesty.shapes import BASE_SHAPES, CHEATS, SHAPES, SLOW_CHEATS
 from trueval.paths import cache_dir
 from trueval.protocols import Grader
 from trueval.stops import cut_at_stop
-from trueval.types import Failure, Mode, Problem, Program, Reference, TaskData, digest_of, to_json
+from trueval.types import (
+    Failure,
+    Grade,
+    Mode,
+    Problem,
+    Program,
+    Reference,
+    TaskData,
+    digest_of,
+    to_json,
+)
 
 
 class Chain(Protocol):
@@ -164,6 +174,12 @@ def controls_digest(
 def _controls(
     task: TaskData, pipeline: Chain, *, mode: Mode, stop: Sequence[str]
 ) -> Iterator[_Control]:
+    for name, body in CHEATS.items():  # slow ones first: they end while others go on
+        for problem in task.problems[: SLOW_CHEATS.get(name)]:
+            # Repairs are graded too: a repair that makes a cheat pass is a forged score.
+            for program in pipeline(cut_at_stop(body, stop), problem):
+                if program is not None:
+                    yield _Control(name, False, problem.problem_id, program)
     # With no step that finds code, only raw bodies are answers; a chat model never sends those.
     shapes = SHAPES if pipeline.steps or mode == "chat" else dict.fromkeys(BASE_SHAPES)
     for problem in task.problems:
@@ -174,12 +190,6 @@ def _controls(
             if mode == "chat" or name in BASE_SHAPES:
                 text = cut_at_stop(text, stop)
             yield _Control(name, True, problem.problem_id, pipeline(text, problem)[0])
-    for name, body in CHEATS.items():
-        for problem in task.problems[: SLOW_CHEATS.get(name)]:
-            # Repairs are graded too: a repair that makes a cheat pass is a forged score.
-            for program in pipeline(cut_at_stop(body, stop), problem):
-                if program is not None:
-                    yield _Control(name, False, problem.problem_id, program)
 
 
 async def _grade_all(
@@ -189,20 +199,20 @@ async def _grade_all(
     progress: Callable[[int, int], None],
 ) -> dict[tuple[str, str], tuple[str, str]]:
     """(problem_id, source) -> (verdict, detail); shapes that come to the same source run once."""
-    owed = list({(c.problem_id, c.program.source): c.program for c in controls}.items())
+    owed = list({(c.problem_id, c.program.source): c for c in controls}.items())
     grades: dict[tuple[str, str], tuple[str, str]] = {}
     waiting = iter(owed)
 
     async def work() -> None:
-        for (problem_id, source), program in waiting:
-            grade = await grader.grade(program, references[problem_id])
+        for key, control in waiting:
+            grade = await grader.grade(control.program, references[control.problem_id])
+            # Beside others a right answer may run late. A cheat that does has failed, as it must.
+            if control.is_right and isinstance(grade, Grade) and grade.verdict == "timeout":
+                reference = references[control.problem_id]
+                grade = await grader.grade(control.program, reference, alone=True)
             if isinstance(grade, Failure):
                 raise InfraError(f"controls could not be graded: {grade.message}")
-            if grade.verdict == "timeout":  # beside others; alone it may do
-                grade = await grader.grade(program, references[problem_id], alone=True)
-            if isinstance(grade, Failure):
-                raise InfraError(f"controls could not be graded: {grade.message}")
-            grades[problem_id, source] = (grade.verdict, grade.detail)
+            grades[key] = (grade.verdict, grade.detail)
             progress(len(grades), len(owed))
 
     workers = [asyncio.create_task(work()) for _ in range(max(1, grader.concurrency))]

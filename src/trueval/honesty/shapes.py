@@ -83,6 +83,7 @@ ALWAYS_EQUAL = """\
 
 CHEATS: Mapping[str, str] = MappingProxyType(
     {
+        "endless loop": "    while True:\n        pass\n",
         "nothing": "",
         "pass": "    pass\n",
         "raise": "    raise Exception('no idea')\n",
@@ -90,10 +91,9 @@ CHEATS: Mapping[str, str] = MappingProxyType(
         "os._exit(0)": "    import os\n    os._exit(0)\n",
         "exit on import": "    return None\n\nimport os\nos._exit(0)\n",
         "always equal": ALWAYS_EQUAL,
-        "endless loop": "    while True:\n        pass\n",
     }
 )
 """Bodies that solve nothing, by name. Each must fail on every problem."""
 
-SLOW_CHEATS = {"endless loop": 2}
+SLOW_CHEATS = {"endless loop": 1}
 """Cheats that each cost a whole time limit, with the number of problems that is enough."""
