@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata, util
-from pathlib import Path
 from typing import Literal
 
 import click
@@ -165,9 +164,9 @@ def _packages() -> Iterator[Finding]:
 
 def _embedded() -> Iterator[Finding]:
     from trueval.config import DEFAULT_MODEL
-    from trueval.generate.models import cached_gguf
+    from trueval.paths import cache_dir
 
-    file: Path | None = cached_gguf(DEFAULT_MODEL)
+    file = next((cache_dir() / "models").rglob("SmolLM2-135M-Instruct*.gguf"), None)
     if file:
         yield Finding("ok", DEFAULT_MODEL, f"in the cache, {file.stat().st_size // 2**20} MB")
     else:

@@ -9,10 +9,10 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from trueval.errors import DataError, InfraError, StorageError, did_you_mean
 from trueval.protocols import Grader
@@ -155,26 +155,27 @@ def open_rows(file: Path, task: TaskData) -> Iterator[Iterator[Row]]:
     """The file's samples as a stream that several workers may share."""
     prefixes = {p.problem_id: p.prefix for p in task.problems}
     suffixes = {p.problem_id: p.suffix for p in task.problems}
-    try:
-        stream = _open(file)
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
 
-    def rows() -> Iterator[Row]:
+    def rows(stream: IO[bytes]) -> Iterator[Row]:
         for number, line in _lines(file, stream):
             if line.strip():
                 problem_id, text, whole = _parse(file, number, line, prefixes)
                 source = text if whole else prefixes[problem_id] + text + suffixes[problem_id]
                 yield Row(number, problem_id, Program(source=source))
 
-    with stream:
-        yield rows()
+    with ExitStack() as closing:
+        try:
+            stream = _open(file, closing)
+        except OSError as error:
+            raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+        yield rows(stream)
 
 
-def _open(file: Path) -> IO[bytes]:
-    raw = sys.stdin.buffer if str(file) == "-" else file.open("rb")
-    head = raw.peek(2)[:2] if hasattr(raw, "peek") else b""
-    return gzip.open(raw) if head == b"\x1f\x8b" else raw  # type: ignore[return-value]
+def _open(file: Path, closing: ExitStack) -> IO[bytes]:
+    raw: Any = closing.enter_context(file.open("rb")) if str(file) != "-" else sys.stdin.buffer
+    packed = raw.peek(2)[:2] == b"\x1f\x8b"
+    stream: Any = closing.enter_context(gzip.open(raw)) if packed else raw
+    return cast("IO[bytes]", stream)
 
 
 def _lines(file: Path, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:

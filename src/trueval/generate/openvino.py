@@ -42,7 +42,7 @@ class OpenVINOBackend:
         mode: Mode | None = None,
         threads: int | None = None,
         context: int | None = None,
-        batch_tokens: int = 256,
+        batch_tokens: int = 1024,
         say: Say = say_to_stderr,
     ) -> None:
         if precision not in ("f32", "bf16"):
@@ -76,7 +76,7 @@ class OpenVINOBackend:
     # ----------------------------------------------------------------------- open and close
 
     async def open(self) -> Mapping[str, Any]:
-        """Load the model, fetching it when it has to be. Raises `BackendError` when it cannot run."""
+        """Load the model, fetching it if need be. Raises `BackendError` when it cannot run."""
         await self.close()
         about, weights = await asyncio.to_thread(self._prepare)
         try:
@@ -234,8 +234,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def _message(request: Request) -> dict[str, Any]:
     params, prompt = request.params, request.prompt
+    assert not isinstance(prompt, InfillPrompt)  # `draw` has refused it
     said: dict[str, Any]
-    said = {"messages": prompt.messages} if isinstance(prompt, ChatPrompt) else {"text": prompt.text}
+    if isinstance(prompt, ChatPrompt):
+        said = {"messages": prompt.messages}
+    else:
+        said = {"text": prompt.text}
     return {
         **said,
         "max_tokens": params.max_tokens,

@@ -74,6 +74,7 @@ class Engine:
         return ""
 
     def encode(self, message: dict[str, Any]) -> list[int]:
+        """The tokens of a request's prompt."""
         text = message.get("text")
         if text is None:
             history = [{"role": role, "content": said} for role, said in message["messages"]]
@@ -86,6 +87,7 @@ class Engine:
         return list(tokens)
 
     def config(self, message: dict[str, Any], room: int) -> Any:
+        """The engine's settings for a request that may have `room` tokens at most."""
         config = self.genai.GenerationConfig()
         config.apply_chat_template = False
         config.max_new_tokens = min(message["max_tokens"], room)
@@ -121,6 +123,7 @@ class Engine:
         return bool(row.handle.get_status() != self.genai.GenerationStatus.RUNNING)
 
     def extend(self, row: Row, tokens: Sequence[int]) -> None:
+        """Add tokens to a row, and see whether they complete a stop sequence."""
         # Done here and not by the engine, whose `stop_strings` run its detokenizer for each row
         # and step, and look at as many tokens as the stop has when tokenised by itself: a stop
         # that the model spells in more tokens is missed.
@@ -150,7 +153,11 @@ def _scheduler(genai: Any, settings: dict[str, Any]) -> Any:
 
 
 def _properties(settings: dict[str, Any]) -> dict[str, Any]:
-    properties: dict[str, Any] = {"INFERENCE_PRECISION_HINT": settings["precision"]}
+    # Pinned threads would wait for whatever else runs on their core, such as the grader.
+    properties: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": settings["precision"],
+        "ENABLE_CPU_PINNING": False,
+    }
     if settings["threads"]:
         properties["INFERENCE_NUM_THREADS"] = settings["threads"]
     return properties
