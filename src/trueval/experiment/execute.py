@@ -151,7 +151,7 @@ class _Clock:
     def __init__(self, screen: Screen, *, resumed: int, total: int) -> None:
         self._screen = screen
         self._started = time.monotonic()
-        self._drawn = 0
+        self._drawn = self._retries = 0
         self.generation_s = 0.0
         self.tokens = 0
         self._update: Callable[..., None] = screen.update
@@ -164,9 +164,12 @@ class _Clock:
             self.generation_s = time.monotonic() - self._started
             self.tokens = progress.tokens
         if progress.retrying:
-            self._update(phase="retry timeouts alone", done=0, total=progress.retrying)
+            self._retries = max(self._retries, progress.retrying)
+            done = self._retries - progress.retrying
+            self._update(phase="timeouts, alone", done=done, total=self._retries)
+        else:
+            self._update(done=progress.done)
         self._update(
-            done=progress.done if not progress.retrying else 0,
             passed=progress.passed,
             graded=progress.done - progress.infra,
             tokens=progress.tokens,

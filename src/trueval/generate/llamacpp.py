@@ -45,7 +45,7 @@ class LlamaCppBackend:
         self.model = model
         self.concurrency = concurrency
         self.mode = mode
-        self.threads = threads or _cores()
+        self.threads = threads or _spare_cores()
         self.context = context
         self._say = say
         self._server: Any = None
@@ -105,9 +105,7 @@ class LlamaCppBackend:
         params.api_keys = [secrets.token_hex(16)]
         for cpu in (params.cpuparams, params.cpuparams_batch):
             cpu.n_threads = self.threads
-            # Threads that poll for work starve the grader, and each other: a shared core made
-            # them ten times slower.
-            cpu.poll = 0
+            cpu.poll = 0  # a thread without work sleeps
         return params
 
     async def close(self) -> None:
@@ -240,8 +238,14 @@ def _settle(setter: Any, value: Any) -> None:
         return
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _spare_cores() -> int:
+    """Every core but one, which is the grader's.
+
+    llama.cpp's threads wait for each other by spinning: when one of them has to share its core,
+    all become ten times slower.
+    """
+    known = hasattr(os, "sched_getaffinity")
+    return max(1, (len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1) - 1)
 
 
 def _xllamacpp() -> Any:

@@ -108,14 +108,6 @@ class ResolvedModel:
         # What a GGUF file on the hub holds is known when it is here; llama.cpp runs them all.
         return "llamacpp" if self.hub and self.hub.file else "transformers"
 
-    @property
-    def backend(self) -> str:
-        """What runs it unless the user says otherwise."""
-        if self.entry:
-            return self.entry.backend
-        is_gguf = self.path.suffix == ".gguf" if self.path else bool(self.hub and self.hub.file)
-        return "llamacpp" if is_gguf else "transformers"
-
 
 @cache
 def catalogue() -> Mapping[str, ModelEntry]:

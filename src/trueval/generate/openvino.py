@@ -226,10 +226,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         process.stdin.close()
     try:
         await asyncio.wait_for(process.wait(), _CLOSE_PATIENCE_S)
-    except (TimeoutError, asyncio.CancelledError):
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        # Also when this wait was interrupted itself: nothing may outlive the run.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
 def _message(request: Request) -> dict[str, Any]:
