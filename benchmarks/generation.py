@@ -27,7 +27,7 @@ from trueval.tasks.humaneval import HumanEval
 from trueval.types import Completion, Request, SamplingParams, TextPrompt
 
 RESULTS = Path(__file__).parent / "results" / "generation.json"
-PROMPTS = {1: 4, 8: 16, 32: 64, 64: 128}
+PROMPTS = {1: 4, 8: 16, 32: 32, 64: 64}
 """Batch -> prompts: enough to fill it, and little where it is slow."""
 
 

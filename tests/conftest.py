@@ -35,13 +35,10 @@ def cache_for_controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
     Models stay where they are, so that they are fetched once a machine and not once a test run.
     """
-    from trueval.honesty import controls
-    from trueval.paths import cache_dir
-
     folder = tmp_path_factory.mktemp("cache")
-    controls.cache_dir = lambda: folder  # type: ignore[assignment]
-    yield
-    controls.cache_dir = cache_dir
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trueval.honesty.controls.cache_dir", lambda: folder)
+        yield
 
 
 @pytest.fixture

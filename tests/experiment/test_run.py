@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Quiet
 from trueval.errors import ConfigError
-from trueval.experiment import runner
+from trueval.postprocess.pipeline import Pipeline
 from trueval.types import Failure, Grade, Program, Reference
 
 Run = Callable[..., Any]
@@ -134,24 +134,12 @@ def test_a_post_processor_that_raises_costs_its_own_sample_only(
     run_demo: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_demo(name="controls")
-    monkeypatch.setattr(
-        runner.Pipeline if hasattr(runner, "Pipeline") else run_demo_pipeline(),
-        "__call__",
-        _breaks_on("Demo/2"),
-    )
+    monkeypatch.setattr(Pipeline, "__call__", _breaks_on("Demo/2"))
     summary = run_demo(force=True)
     assert outcomes(summary) == {"passed": 5, "wrong": 1, "error": 1, "infra": 1}
 
 
-def run_demo_pipeline() -> Any:
-    from trueval.postprocess.pipeline import Pipeline
-
-    return Pipeline
-
-
 def _breaks_on(problem_id: str) -> Callable[..., Any]:
-    from trueval.postprocess.pipeline import Pipeline
-
     whole = Pipeline.__call__
 
     def call(self: Any, text: str, problem: Any) -> Any:

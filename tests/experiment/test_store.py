@@ -4,6 +4,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ from trueval.types import (
 )
 
 
-def sample(index: int = 0, **changes: object) -> Sample:
+def sample(index: int = 0, **changes: Any) -> Sample:
     request = Request(
         problem_id="Demo/0",
         sample_index=index,
@@ -40,10 +41,14 @@ def sample(index: int = 0, **changes: object) -> Sample:
         program=Program(source="def f(): ...", edits=("unfence",)),
         grade=Grade(verdict="wrong", detail="AssertionError", duration_s=0.1),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
-FAILED = {"completion": Failure(stage="generate", message="503"), "program": None, "grade": None}
+FAILED: dict[str, Any] = {
+    "completion": Failure(stage="generate", message="503"),
+    "program": None,
+    "grade": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,7 @@ FAILED = {"completion": Failure(stage="generate", message="503"), "program": Non
         },
     ],
 )
-def test_a_sample_reads_back_as_it_was_written(prompt: Prompt, changes: dict[str, object]) -> None:
+def test_a_sample_reads_back_as_it_was_written(prompt: Prompt, changes: dict[str, Any]) -> None:
     written = sample(**changes)
     params = SamplingParams(diffusion=DiffusionParams(steps=3))
     written = replace(written, request=replace(written.request, prompt=prompt, params=params))

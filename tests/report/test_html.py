@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_example import line, manifest, outcomes, repaired, sample, summary
 
+from tests.report.report_example import line, manifest, outcomes, repaired, sample, summary
 from trueval.errors import DataError
 from trueval.report.html import render_html
 from trueval.report.rows import safe

@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 import pytest
-from report_example import estimate, line, manifest, outcomes, repaired, summary
 
+from tests.report.report_example import estimate, line, manifest, outcomes, repaired, summary
 from trueval.errors import DataError
 from trueval.report import wording
 from trueval.report.summary import EstimateFacts, OutcomeFacts

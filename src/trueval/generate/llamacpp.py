@@ -242,7 +242,7 @@ def _spare_cores() -> int:
     """Every core but one, which is the grader's.
 
     llama.cpp's threads wait for each other by spinning: when one of them has to share its core,
-    all become ten times slower.
+    all of them become many times slower.
     """
     known = hasattr(os, "sched_getaffinity")
     return max(1, (len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1) - 1)
