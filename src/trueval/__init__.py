@@ -25,14 +25,19 @@ from trueval.types import (
 
 if TYPE_CHECKING:
     from trueval.config import RunConfig
+    from trueval.experiment.batch import GradingPool, agrade, grade
     from trueval.experiment.execute import execute, run_config
+    from trueval.experiment.reward import CodeReward
     from trueval.score.intervals import cluster_bootstrap, wilson
     from trueval.score.passk import pass_at_k
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "CodeReward": "trueval.experiment.reward",
+    "GradingPool": "trueval.experiment.batch",
     "RunConfig": "trueval.config",
+    "agrade": "trueval.experiment.batch",
     "cluster_bootstrap": "trueval.score.intervals",
     "execute": "trueval.experiment.execute",
     "pass_at_k": "trueval.score.passk",
@@ -42,10 +47,12 @@ _LAZY = {
 
 __all__ = [
     "ChatPrompt",
+    "CodeReward",
     "Completion",
     "Estimate",
     "Failure",
     "Grade",
+    "GradingPool",
     "InfillPrompt",
     "Manifest",
     "Problem",
@@ -58,8 +65,10 @@ __all__ = [
     "TaskData",
     "TextPrompt",
     "TruevalError",
+    "agrade",
     "cluster_bootstrap",
     "execute",
+    "grade",
     "pass_at_k",
     "run_config",
     "wilson",
@@ -68,6 +77,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # On first use: `import trueval` and the command line start without pydantic or numpy.
+    if name == "grade":
+        # The stage of that name, which can be called. Python puts it here on any import of it, so
+        # anything else would be there at some times only.
+        import trueval.grade as stage
+
+        return stage
     if name in _LAZY:
         import importlib
 

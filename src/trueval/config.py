@@ -62,6 +62,10 @@ class GradingConfig(Section):
     memory_mb: Annotated[int, Field(ge=64)] = 1024
     workers: Annotated[int, Field(ge=1)] | None = None
     """None: one a processor core."""
+    grading: Literal["split", "official"] = "split"
+    """`official`: tests run beside the program, as published scores had it; it can be cheated."""
+    isolation: Literal["auto", "full", "filtered", "bare"] = "auto"
+    """`auto`: the strongest level that works here, but never `bare`, which only keeps time."""
 
 
 class RunConfig(Section):

@@ -55,6 +55,8 @@ class Reference:
     test: str
     """Source that defines `check(candidate)`."""
     canonical_solution: str
+    prelude: str = ""
+    """The prompt as published, run before the tests: they may call the helpers it defines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,25 +17,26 @@ import pytest
 
 SAMPLES = 20
 PROBLEMS = 8
+SLOW_S = 0.15
+"""Delay of a sample that leaves 3 s in which a run can be interrupted, however busy the machine."""
 
 
-def command(output: Path) -> list[str]:
+def command(output: Path, delay_s: float = 0.03) -> list[str]:
     settings = ["--task", "demo", "--backend", "scripted", "-t", "0.5", "-n", str(SAMPLES)]
     return [
         *(sys.executable, "-m", "trueval", "run", *settings, "--name", "run"),
-        *("--output", str(output), "--set", "options.delay_s=0.03"),
+        *("--output", str(output), "--set", f"options.delay_s={delay_s}"),
     ]
 
 
-def start(output: Path, **kwargs: Any) -> subprocess.Popen[bytes]:
+def start(output: Path, delay_s: float = 0.03) -> subprocess.Popen[bytes]:
     env = {**os.environ, "TRUEVAL_CACHE": str(output.parent / "cache")}
-    return subprocess.Popen(
-        command(output), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env, **kwargs
-    )
+    arguments = command(output, delay_s)
+    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
 
 
-def finish(output: Path) -> dict[str, Any]:
-    process = start(output)
+def finish(output: Path, delay_s: float = 0.03) -> dict[str, Any]:
+    process = start(output, delay_s)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors.decode()
     found: dict[str, Any] = json.loads((output / "run" / "estimates.json").read_text())
@@ -93,7 +94,7 @@ def test_an_interrupt_ends_in_order_and_says_how_to_go_on(
 ) -> None:
     output = tmp_path / "runs"
     shutil.copytree(undisturbed.parent / "cache", tmp_path / "cache")
-    process = start(output)
+    process = start(output, SLOW_S)
     lines = output / "run" / "samples.jsonl"
     while not lines.exists() or not lines.read_bytes():
         time.sleep(0.01)
@@ -102,7 +103,7 @@ def test_an_interrupt_ends_in_order_and_says_how_to_go_on(
     assert process.returncode == 5, errors.decode()
     assert b"the same command resumes" in errors
     assert b"Traceback" not in errors
-    finish(output)
+    finish(output, SLOW_S)
     assert rows(output) == rows(undisturbed)
 
 

@@ -16,12 +16,10 @@ from trueval.types import Failure, Grade, Program, Reference
 TEST = """
 def check(candidate):
     assert candidate(2) == 4
-    assert candidate(3) == [9][0]
+    assert candidate(3) == [6][0]
     assert tuple(f for f in [double(1)]) == (2,), "by its own name"
 """
-REFERENCE = Reference(
-    problem_id="p/0", entry_point="double", test=TEST.replace("9", "6"), canonical_solution=""
-)
+REFERENCE = Reference(problem_id="p/0", entry_point="double", test=TEST, canonical_solution="")
 LIST_REFERENCE = Reference(
     problem_id="p/1",
     entry_point="f",
@@ -84,8 +82,8 @@ VERDICTS = {
     ),
     "keyboard interrupt": ("raise KeyboardInterrupt", "error", "KeyboardInterrupt"),
     "deep recursion": ("def double(x): return double(x)", "error", "RecursionError"),
-    "endless loop": ("while True: pass", "timeout", "CPU time"),
-    "asleep": ("import time; time.sleep(60)", "timeout", "asleep"),
+    "endless loop": ("while True: pass", "timeout", "timeout (cpu)"),
+    "asleep": ("import time; time.sleep(60)", "timeout", "timeout (wall): asleep"),
     "ignores signals": (
         "import signal\nfor s in (1, 2, 15, 24): signal.signal(s, signal.SIG_IGN)\nwhile 1: pass",
         "timeout",
@@ -103,8 +101,12 @@ VERDICTS = {
         "out_of_memory",
         "",
     ),
-    "shared memory hog": ("import mmap\nx = mmap.mmap(-1, 10**9)", "error", "memory"),
-    "segmentation fault": ("import ctypes; ctypes.string_at(0)", "crashed", "signal 11"),
+    "shared memory hog": (
+        "import mmap\nx = mmap.mmap(-1, 10**9)\nfor i in range(0, 10**9, 4096): x[i] = 1",
+        "out_of_memory",
+        "memory",
+    ),
+    "segmentation fault": ("import ctypes; ctypes.string_at(0)", "crashed", "signal 11 before"),
     "nothing": ("", "no_code", ""),
     "blank": (" \n\t\n", "no_code", ""),
 }
@@ -186,6 +188,7 @@ async def test_every_canonical_solution_of_humaneval_passes() -> None:
                     entry_point=row["entry_point"],
                     test=row["test"],
                     canonical_solution=row["canonical_solution"],
+                    prelude=row["prompt"],
                 ),
             )
             for name, row in problems.items()
@@ -199,7 +202,7 @@ async def test_every_canonical_solution_of_humaneval_passes() -> None:
     ]
     assert len(problems) == 164
     assert failed == []
-    assert facts["isolation"] == "process"
+    assert facts["isolation"] in ("full", "filtered")
 
 
 async def test_numpy_can_be_imported_and_its_neighbours_cannot(grader: FunctionalGrader) -> None:

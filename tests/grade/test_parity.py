@@ -39,6 +39,7 @@ async def ours(rows: list[dict[str, str]]) -> list[bool]:
             entry_point=problem["entry_point"],
             test=problem["test"],
             canonical_solution=problem["canonical_solution"],
+            prelude=problem["prompt"],
         )
         grade = await grader.grade(Program(source=problem["prompt"] + row["completion"]), reference)
         assert isinstance(grade, Grade), grade

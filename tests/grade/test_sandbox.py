@@ -12,11 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections import Counter, OrderedDict, deque, namedtuple
 from collections.abc import AsyncIterator, Callable
-from decimal import Decimal
-from enum import IntEnum
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +21,29 @@ import pytest
 import pytest_asyncio
 
 from trueval.errors import InfraError
-from trueval.grade import functional
 from trueval.grade.functional import FunctionalGrader
-from trueval.grade.sandbox.client import Limits, WorkerClient, WorkerError
-from trueval.grade.sandbox.plain import Opaque, plain
+from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient, WorkerError
 from trueval.types import Failure, Grade, Program, Reference
 
 TEST = "def check(candidate):\n    assert candidate(1) == 2\n"
 REFERENCE = Reference(problem_id="p", entry_point="f", test=TEST, canonical_solution="")
 GOOD = "\ndef f(x): return x + 1\n"
-TEST_CODE = functional._compiled(TEST)
+AT_REST = 4
+"""Processes below a checker: the zygote's parent at level full, the zygote, two candidates."""
+LEVELS = ["full", "filtered", "bare"]
 
 
-@pytest_asyncio.fixture(params=[True, False], ids=["isolated", "plain"])
+async def run(client: WorkerClient, source: str) -> Outcome:
+    return await client.run(Job(program=source, reference=REFERENCE))
+
+
+@pytest_asyncio.fixture(params=LEVELS)
 async def worker(request: pytest.FixtureRequest) -> AsyncIterator[WorkerClient]:
-    client = WorkerClient(Limits(timeout_s=0.5, memory_mb=256, isolate=request.param))
-    await client.start()
+    client = WorkerClient(Limits(timeout_s=0.5, memory_mb=256, level=request.param))
+    try:
+        await client.start()
+    except WorkerError as error:
+        pytest.skip(str(error))
     yield client
     await client.stop()
 
@@ -93,30 +96,32 @@ async def test_what_a_sample_started_dies_with_it(worker: WorkerClient, leaves: 
     marker = f"left-{os.getpid()}-{time.monotonic_ns()}"
     # The interpreter itself, as no path of a virtual environment needs to be readable.
     source = leaves.replace("{marker}", marker).replace("{python!r}", repr(sys.executable)) + GOOD
-    outcome = await worker.run(source, TEST_CODE, "f", False)
-    assert outcome.verdict == "passed", outcome
+    outcome = await run(worker, source)
+    forks = worker.facts["level"] == "bare"
+    assert outcome.verdict == ("passed" if forks else "error"), outcome
     assert processes_with(marker) == []
-    assert descendants(worker.pid) == []
+    assert await eventually(lambda: len(descendants(worker.pid)) <= AT_REST)
 
 
-async def test_a_fork_bomb_ends_with_its_sample() -> None:
-    grader = FunctionalGrader(timeout_s=0.5, workers=1)
+@pytest.mark.parametrize("level", LEVELS)
+async def test_a_fork_bomb_ends_with_its_sample(level: Any) -> None:
+    grader = FunctionalGrader(timeout_s=0.5, workers=1, isolation=level)
     facts = await grader.open()
-    if "a user of their own" not in facts["isolation_detail"]:
+    if level == "bare" and facts["isolation_detail"]["mechanisms"]["user"] != "on":
         await grader.close()
         pytest.skip("without a user of its own, only the kernel's limits stop a fork bomb")
+    pid, most = grader._clients[0].pid, 0
     bomb = asyncio.create_task(
         grader.grade(Program(source="import os\nwhile True: os.fork()"), REFERENCE)
     )
-    pid, most = grader._clients[0].pid, 0
     while not bomb.done():
         most = max(most, len(descendants(pid)))
         await asyncio.sleep(0.02)
     grade = await bomb
     assert isinstance(grade, Grade)
     assert not grade.passed
-    assert most <= 128
-    assert descendants(pid) == []
+    assert most <= 128 + AT_REST
+    assert await eventually(lambda: len(descendants(pid)) <= AT_REST)
     after = await grader.grade(Program(source=GOOD), REFERENCE)
     assert isinstance(after, Grade)
     assert after.passed
@@ -129,10 +134,10 @@ async def test_scratch_is_empty_for_each_sample_and_gone_at_the_end(worker: Work
         "import os\nos.makedirs('a/b'); open('a/b/c', 'w').write('x'); os.symlink('/', 'a/root')"
     )
     leave += "\nos.chmod('a/b', 0); os.chmod('a', 0); assert os.getcwd() == os.environ['TMPDIR']"
-    outcome = await worker.run(leave + GOOD, TEST_CODE, "f", False)
+    outcome = await run(worker, leave + GOOD)
     assert outcome.verdict == "passed", outcome
     look = "import os\nassert os.listdir('.') == [], os.listdir('.')"
-    outcome = await worker.run(look + GOOD, TEST_CODE, "f", False)
+    outcome = await run(worker, look + GOOD)
     assert outcome.verdict == "passed", outcome
     await worker.stop()
     assert not scratch.parent.exists()
@@ -142,18 +147,25 @@ async def test_a_sample_sees_no_environment_no_files_of_ours_and_cannot_write_ou
     worker: WorkerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     look = "import os\nassert not [k for k in os.environ if 'TOKEN' in k]\n"
-    look += "assert {'0', '1', '2'} <= set(os.listdir('/proc/self/fd'))\n"
-    look += "assert len(os.listdir('/proc/self/fd')) <= 6, os.listdir('/proc/self/fd')\n"
+    look += """
+found = set()
+for fd in range(4096):
+    try: os.fstat(fd)
+    except OSError: continue
+    found.add(fd)
+assert {0, 1, 2} < found and len(found) == 4, found
+"""
     monkeypatch.setenv("HF_TOKEN", "secret")
     fresh = WorkerClient(worker.limits)
-    outcome = await fresh.run(look + GOOD, TEST_CODE, "f", False)
+    outcome = await run(fresh, look + GOOD)
     await fresh.stop()
     assert outcome.verdict == "passed", outcome
-    if "user of their own" in worker.isolation:
+    if worker.facts["level"] != "bare":
         target = tmp_path / "mine"
         target.write_text("x")
-        outcome = await worker.run(f"open({str(target)!r}, 'w')", TEST_CODE, "f", False)
-        assert "PermissionError" in outcome.detail
+        outcome = await run(worker, f"open({str(target)!r}, 'w')")
+        assert outcome.verdict == "error"
+        assert "Error: [Errno" in outcome.detail
 
 
 # --------------------------------------------------------------------------- failing workers
@@ -209,12 +221,12 @@ async def test_cancelling_a_grade_ends_its_sample_and_the_next_one_works() -> No
     await grader.open()
     job = asyncio.create_task(grader.grade(Program(source="while True: pass"), REFERENCE))
     await asyncio.sleep(0.2)
-    sample = descendants(grader._clients[0].pid)
+    before = descendants(grader._clients[0].pid)
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job
-    assert len(sample) == 1
-    assert await eventually(lambda: not sample[0].is_running())
+    assert len(before) >= 3  # the zygote, the sample and the next one
+    assert await eventually(lambda: not any(process.is_running() for process in before))
     grade = await grader.grade(Program(source=GOOD), REFERENCE)
     assert isinstance(grade, Grade)
     assert grade.passed
@@ -230,7 +242,7 @@ async def test_closing_ends_what_runs_and_starts_nothing_new() -> None:
     before = descendants(os.getpid())
     await grader.close()
     assert all(isinstance(result, Failure) for result in await asyncio.gather(*jobs))
-    assert len(before) == 2
+    assert len(before) >= 4
     assert await eventually(lambda: descendants(os.getpid()) == [])
 
 
@@ -242,7 +254,8 @@ async def test_nothing_is_left_when_the_grader_itself_is_killed() -> None:
         async def main():
             grader = FunctionalGrader(timeout_s=60, workers=2)
             await grader.open()
-            ref = Reference(problem_id="p", entry_point="f", test="", canonical_solution="")
+            test = "def check(candidate): candidate()"
+            ref = Reference(problem_id="p", entry_point="f", test=test, canonical_solution="")
             print([c._folder for c in grader._clients], flush=True)
             loops = [grader.grade(Program(source="while True: pass"), ref) for _ in range(2)]
             await asyncio.gather(*loops)
@@ -251,7 +264,7 @@ async def test_nothing_is_left_when_the_grader_itself_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as main:
         assert main.stdout is not None
         folders = [Path(folder) for folder in eval(main.stdout.readline())]
-        assert await eventually(lambda: len(descendants(main.pid)) == 4)
+        assert await eventually(lambda: len(descendants(main.pid)) >= 8)
         started = descendants(main.pid)
         main.kill()
     assert await eventually(lambda: not any(process.is_running() for process in started))
@@ -295,72 +308,3 @@ async def test_background_samples_stand_back_unless_they_run_alone(
     await grader.close()
     assert isinstance(grade, Grade)
     assert grade.passed, grade
-
-
-# --------------------------------------------------------------------------- plain data
-
-Point = namedtuple("Point", "x y")
-
-
-class Colour(IntEnum):
-    RED = 1
-
-
-class Text(str):
-    __slots__ = ()
-
-
-class Yes:
-    def __eq__(self, other: object) -> bool:
-        return True
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-@pytest.mark.parametrize(
-    ("value", "expected", "kind"),
-    [
-        (None, None, type(None)),
-        (True, True, bool),
-        (Colour.RED, 1, int),
-        (2**100, 2**100, int),
-        (Text("ab"), "ab", str),
-        (Point(1, [Colour.RED]), (1, [1]), tuple),
-        (Counter("aab"), {"a": 2, "b": 1}, dict),
-        (OrderedDict(a=1), {"a": 1}, dict),
-        ({1, 2}, {1, 2}, set),
-        (frozenset({Text("a")}), frozenset({"a"}), frozenset),
-        (deque([1, 2], maxlen=5), deque([1, 2], maxlen=5), deque),
-        (range(3), range(3), range),
-        (Decimal("1.50"), Decimal("1.50"), Decimal),
-        (Fraction(1, 3), Fraction(1, 3), Fraction),
-        (bytearray(b"ab"), b"ab", bytearray),
-        ({"a": 1}.keys(), {"a"}, type({}.keys())),
-        ({"a": 1}.items(), {("a", 1)}, type({}.items())),
-        (1 + 2j, 1 + 2j, complex),
-    ],
-)
-def test_data_stays_what_it_is_in_exact_types(value: Any, expected: Any, kind: type) -> None:
-    result = plain(value)
-    assert type(result) is kind
-    assert result == expected
-
-
-def test_objects_are_equal_to_nothing_at_any_depth() -> None:
-    forged = Fraction(1, 2)
-    forged._numerator = Yes()  # type: ignore[attr-defined]
-    for value in (Yes(), [Yes()], {"a": Yes()}, (1, (Yes(),)), deque([Yes()]), forged):
-        assert plain(value) not in (1, [1], {"a": 1}, (1, (1,)), deque([1]), Fraction(1, 2))
-    with pytest.raises(TypeError):
-        bool(plain(Yes()))
-    assert isinstance(plain(object()), Opaque)
-
-
-def test_iterators_stay_lazy_and_their_items_become_plain() -> None:
-    def endless() -> Any:
-        while True:
-            yield Text("a")
-
-    result = plain(endless())
-    assert result != ["a"]
-    assert type(next(result)) is str

@@ -14,6 +14,10 @@ from trueval.errors import TruevalError, did_you_mean
 COMMANDS = {
     "run": ("trueval.cli.run", "Draw samples from a model and score them."),
     "grade": ("trueval.cli.grade", "Grade samples that others made (JSON Lines)."),
+    "serve-grader": (
+        "trueval.cli.serve",
+        "Grade programs over HTTP, for trainers and other machines.",
+    ),
     "controls": ("trueval.cli.controls", "Check that right answers pass and cheats fail."),
     "doctor": ("trueval.cli.doctor", "Say what works on this machine, and how to mend the rest."),
     "list": ("trueval.cli.listing", "List tasks, backends, prompts, pipelines or models."),

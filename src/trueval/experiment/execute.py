@@ -14,7 +14,7 @@ from typing import Any, Protocol, Unpack
 from trueval import registry
 from trueval.config import RunConfig
 from trueval.experiment.manifest import check_same, make_manifest, now
-from trueval.experiment.plan import Plan, limited, make_backend, make_grader, make_plan
+from trueval.experiment.plan import Plan, check_names, limited, make_backend, make_grader, make_plan
 from trueval.experiment.runner import Progress, Runner
 from trueval.experiment.store import RunStore
 from trueval.experiment.summary import summarise
@@ -56,6 +56,7 @@ async def execute(
     that does not take the samples; what was graded until then stays and is resumed.
     """
     started = time.monotonic()
+    check_names(config)
     task: TaskData = registry.resolve("tasks", config.task)().load()
     _, backend = make_backend(config)
     async with AsyncExitStack() as stack:

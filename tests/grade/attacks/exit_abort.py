@@ -1,0 +1,8 @@
+# problem: Attack/add
+# trick: aborts
+# verdict: crashed
+import os
+
+
+def solve(a, b):
+    os.abort()
