@@ -142,7 +142,7 @@ def test_controls_print_a_line_each(trueval: Any) -> None:
 def test_doctor_says_how_this_machine_is(trueval: Any) -> None:
     done = trueval("doctor")
     assert done.returncode == 0, done.stdout
-    assert "ok    humaneval        164 problems, digest as published" in done.stdout
+    assert "ok    humaneval             164 problems, digest as published" in done.stdout
     assert "a right program passes, an early exit does not" in done.stdout
 
 

@@ -48,6 +48,8 @@ class Host:
     listeners: list[socket.socket] = field(default_factory=list)
     arrived: list[str] = field(default_factory=list)
     shared_memory: str = ""
+    before: frozenset[int] = frozenset()
+    """Children of ours that ran already, such as another test's warm graders."""
 
     @property
     def prepared(self) -> Mapping[str, str]:
@@ -84,7 +86,8 @@ def prepared_host() -> Iterator[Host]:
     canary.chmod(0o777)
     (canary / "keep.txt").write_text("keep")
     (canary / "keep.txt").chmod(0o666)
-    host = Host(canary=canary, shared_memory=_shared_memory())
+    before = frozenset(child.pid for child in psutil.Process().children(recursive=True))
+    host = Host(canary=canary, shared_memory=_shared_memory(), before=before)
     try:
         _listen(host)
         yield host
@@ -221,8 +224,9 @@ def test_the_host_checks_notice(check: str) -> None:
 # --------------------------------------------------------------------------- the machine
 
 
-def _left_processes(_: Host) -> str:
-    children = psutil.Process().children(recursive=True)
+def _left_processes(host: Host) -> str:
+    found = psutil.Process().children(recursive=True)
+    children = [child for child in found if child.pid not in host.before]
     named = [p for p in psutil.process_iter(["name"]) if p.info["name"] == MARK]
     return ", ".join(f"{process}" for process in {*children, *named})
 

@@ -7,10 +7,10 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata, util
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -69,10 +69,10 @@ def command(server: str | None, as_json: bool) -> int:
 def _show(finding: Finding) -> None:
     colour = {"ok": "green", "warn": "yellow", "fix": "red"}[finding.level]
     click.echo(
-        f"{click.style(f'{finding.level:<4}', fg=colour)}  {finding.what:<16} {finding.detail}"
+        f"{click.style(f'{finding.level:<4}', fg=colour)}  {finding.what:<21} {finding.detail}"
     )
     if finding.todo:
-        click.echo(f"{'':<23}-> {finding.todo}")
+        click.echo(f"{'':<28}-> {finding.todo}")
 
 
 def _python() -> Iterator[Finding]:
@@ -130,27 +130,41 @@ def _grader() -> Iterator[Finding]:
         canonical_solution="    return x * x\n",
     )
 
-    async def verdicts() -> tuple[str, list[Grade | Failure]]:
+    async def verdicts() -> tuple[Any, list[Grade | Failure]]:
         grader = make_grader(RunConfig(), background=False)
         try:
             how = await grader.open()
             sources = ("def f(x): return x * x", "def f(x): raise SystemExit(0)")
             grades = [await grader.grade(Program(source=s), reference) for s in sources]
-            return str(how.get("isolation", "unknown")), grades
+            return how, grades
         finally:
             await grader.close()
 
     try:
-        level, (right, cheat) = asyncio.run(verdicts())
+        how, (right, cheat) = asyncio.run(verdicts())
     except (TruevalError, OSError) as error:
         yield Finding("fix", "grader", str(error), "grading needs fork and pipes")
         return
     passes = isinstance(right, Grade) and right.passed
     if passes and isinstance(cheat, Grade) and not cheat.passed:
-        detail = f"isolation {level!r}: a right program passes, an early exit does not"
-        yield Finding("ok", "grader", detail)
+        yield Finding("ok", "grader", "a right program passes, an early exit does not")
+        yield from _isolation(how)
     else:
         yield Finding("fix", "grader", f"right: {right}; cheat: {cheat}", "report this as a bug")
+
+
+def _isolation(how: Mapping[str, Any]) -> Iterator[Finding]:
+    """The level in force, and each mechanism that is off with its reason."""
+    mechanisms = how["isolation_detail"]["mechanisms"]
+    missing = {name: said for name, said in mechanisms.items() if said.startswith(("off", "not"))}
+    level = how["isolation"]
+    if level == "full":
+        yield Finding("ok", "isolation", f"full: {', '.join(mechanisms)}")
+    else:
+        todo = "allow user namespaces here for level full (docs/sandbox.md has what each covers)"
+        yield Finding("warn", "isolation", f"{level}: {', '.join(mechanisms)}", todo)
+    for name, said in missing.items():
+        yield Finding("warn", "isolation", f"{name} {said}")
 
 
 def _packages() -> Iterator[Finding]:
