@@ -113,8 +113,13 @@ class RunConfig(Section):
         return name
 
 
-# Where a run lies and which estimates are made of it do not change a sample.
-NOT_IN_DIGEST = frozenset({"name", "output", "k"})
+# Where a run lies, how many work at it and which estimates are made of it change no sample.
+NOT_IN_DIGEST: Mapping[str, Any] = {
+    "name": True,
+    "output": True,
+    "k": True,
+    "grading": {"workers": True},
+}
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

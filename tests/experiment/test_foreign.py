@@ -100,8 +100,12 @@ def test_a_problem_without_samples_takes_the_score_away_unless_forced(tmp_path: 
     ("raw", "message"),
     [
         (b"{", "line 3: not JSON"),
-        (b"[]", "line 3: no `task_id`"),
-        (b'{"task_id": "Demo/9", "completion": ""}', "line 3: the task has no problem 'Demo/9'"),
+        (b"[]", "line 3: neither a pair of texts nor a mapping"),
+        (b'{"completion": ""}', "line 3: no `task_id`"),
+        (
+            b'{"task_id": "Demo/9", "completion": ""}',
+            "line 3: the task 'demo' has no problem 'Demo/9'",
+        ),
         (b'{"task_id": "Demo/0"}', "line 3: neither `completion` nor `solution`"),
         (b'{"task_id": "Demo/0", "completion": 1}', "line 3: neither `completion`"),
         (b"\xff\xfe", "line 3: not JSON"),

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-from trueval.errors import DataError, InfraError, StorageError, did_you_mean
+from trueval.errors import DataError, InfraError, StorageError
+from trueval.experiment.submission import SHAPE, LoadedTask, verdict_json
 from trueval.protocols import Grader
 from trueval.score.intervals import cluster_bootstrap, few_informative, wilson
 from trueval.score.passk import pass_at_k
@@ -153,15 +154,14 @@ async def _all(work: Callable[[], Coroutine[Any, Any, None]], count: int) -> Non
 @contextmanager
 def open_rows(file: Path, task: TaskData) -> Iterator[Iterator[Row]]:
     """The file's samples as a stream that several workers may share."""
-    prefixes = {p.problem_id: p.prefix for p in task.problems}
-    suffixes = {p.problem_id: p.suffix for p in task.problems}
+    loaded = LoadedTask(task, {problem.problem_id: problem for problem in task.problems})
 
     def rows(stream: IO[bytes]) -> Iterator[Row]:
         for number, line in _lines(file, stream):
             if line.strip():
-                problem_id, text, whole = _parse(file, number, line, prefixes)
-                source = text if whole else prefixes[problem_id] + text + suffixes[problem_id]
-                yield Row(number, problem_id, Program(source=source))
+                at = f"{file}, line {number}"
+                submission = loaded.submission(_parsed(line, at), at=at)
+                yield Row(number, submission.reference.problem_id, submission.program)
 
     with ExitStack() as closing:
         try:
@@ -191,41 +191,16 @@ def _lines(file: Path, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         ) from error
 
 
-def _parse(file: Path, number: int, line: bytes, known: Mapping[str, str]) -> tuple[str, str, bool]:
-    """(problem_id, text, whether it is a whole solution) of one line."""
-    at = f"{file}, line {number}"
-    hint = 'a line is {"task_id": "HumanEval/0", "completion": "    return 1"}, or `solution`'
+def _parsed(line: bytes, at: str) -> Any:
     try:
-        row = json.loads(line)
+        return json.loads(line)
     except ValueError as error:
-        raise DataError(f"{at}: not JSON ({error})", hint=hint) from error
-    if not isinstance(row, dict) or not isinstance(row.get("task_id"), str):
-        raise DataError(f"{at}: no `task_id`", hint=hint)
-    if row["task_id"] not in known:
-        near = did_you_mean(row["task_id"], known)
-        raise DataError(
-            f"{at}: the task has no problem {row['task_id']!r}",
-            hint=near if len(near) < 200 else near[:200] + " ...",
-        )
-    # bigcode's and evalplus' files may carry both; `solution` is what was to be run.
-    for key, whole in (("solution", True), ("completion", False)):
-        if isinstance(row.get(key), str):
-            return row["task_id"], row[key], whole
-    raise DataError(f"{at}: neither `completion` nor `solution` is a text", hint=hint)
+        raise DataError(f"{at}: not JSON ({error})", hint=SHAPE) from error
 
 
 def _result(row: Row, grade: Grade | Failure) -> dict[str, Any]:
-    found: dict[str, Any] = {"line": row.number, "task_id": row.problem_id}
-    if isinstance(grade, Failure):
-        return {**found, "passed": None, "verdict": "infra", "detail": grade.message}
-    return {
-        **found,
-        "passed": grade.passed,
-        "verdict": grade.verdict,
-        "detail": grade.detail,
-        "duration_s": round(grade.duration_s, 6),
-        **({"rescued": True} if grade.rescued else {}),
-    }
+    found = {"line": row.number, **verdict_json(row.problem_id, grade)}
+    return {**found, "rescued": True} if isinstance(grade, Grade) and grade.rescued else found
 
 
 def _write(results: IO[str], result: Mapping[str, Any]) -> None:

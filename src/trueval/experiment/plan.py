@@ -53,7 +53,7 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """Everything that can change a sample or its verdict; a run resumes under the same only."""
-        settings = self.config.model_dump(mode="json", exclude=set(NOT_IN_DIGEST))
+        settings = self.config.model_dump(mode="json", exclude=dict(NOT_IN_DIGEST))
         model = {k: self.model[k] for k in ("id", "revision", "precision") if k in self.model}
         return {
             **settings,
