@@ -202,6 +202,9 @@ class Grade:
     alone: bool = False
     """It timed out beside other work and was graded again with nothing beside it."""
 
+    split_verdict: Verdict | None = None
+    """What split trust says of it, where official grading says otherwise."""
+
     @property
     def rescued(self) -> bool:
         """Whether the timeout was the load's fault: graded alone, it did end."""

@@ -165,3 +165,15 @@ def test_repairs_have_a_line_of_their_own(
     assert summary["raw"]["estimates"][0]["value"] == 7 / 8
     assert summary["repaired"]["estimates"][0]["value"] == 1.0
     assert summary["repaired"]["edits"] == {"whole_statements": 1}
+
+
+def test_official_grading_lists_every_sample_on_which_split_trust_differs(
+    run_demo: Run, script: Callable[..., str], canonical_rows: list[dict[str, str]]
+) -> None:
+    # An answer that is equal to everything: where the test compares it itself, it passes.
+    spy = "    class Equal:\n        __eq__ = lambda self, other: True\n    return Equal()\n"
+    rows = [{"problem_id": "Demo/0", "text": spy}, *canonical_rows[1:]]
+    summary = run_demo(model=script(rows), grading={"grading": "official"})
+    assert summary["manifest"]["assists"] == ["official grading"]
+    [note] = [note for note in summary["notes"] if "official" in note]
+    assert "differ on 1 of 8 samples: Demo/0 #0 (passed, split wrong)" in note

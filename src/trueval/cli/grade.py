@@ -20,6 +20,7 @@ from trueval.errors import DataError, InfraError, StorageError
 @click.option("--k", type=int, multiple=True, default=(1, 10, 100), help="Estimate pass@k.")
 @click.option("--timeout", type=float, default=3.0, show_default=True, help="Seconds a program.")
 @click.option("--workers", type=int, help="Programs at a time.  [default: one a core]")
+@click.option("--grading", help="split, or official: tests beside the program.  [default: split]")
 @click.option("--force", is_flag=True, help="Count what is missing as not passed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 def command(file: Path, task: str, output: Path | None, as_json: bool, **given: Any) -> int:
@@ -38,6 +39,7 @@ def command(file: Path, task: str, output: Path | None, as_json: bool, **given: 
 
     data = registry.resolve("tasks", task)().load()
     grading = {"timeout_s": given["timeout"], "workers": given["workers"]}
+    grading |= {"grading": given["grading"]} if given["grading"] else {}
     config = validate({"task": task, "grading": grading}, where="options")
     assert isinstance(config.grading, GradingConfig)
     target = output or _results_file(file)
@@ -88,6 +90,8 @@ def _print(
         "estimates": estimates,
         "outcomes": grades.outcomes(),
         "rescued": grades.rescued,
+        "grading": given["grading"] or "split",
+        "differing": grades.differing,
         "missing_problems": len(grades.missing),
         "seconds": round(seconds, 3),
         "results": str(target),
@@ -95,12 +99,15 @@ def _print(
     if as_json:
         click.echo(json.dumps(facts, indent=2))
     else:
+        assists = ["official grading"] if given["grading"] == "official" else []
         for found in estimates:
             click.echo(
-                f"{wording.metric(found, [])} {wording.score(found)} ({wording.basis(found)})"
+                f"{wording.metric(found, assists)} {wording.score(found)} ({wording.basis(found)})"
             )
         counts = ", ".join(f"{n:,} {name}" for name, n in grades.outcomes().items() if n)
         click.echo(f"outcomes    {grades.done:,} samples: {counts or 'none'}")
+        for line in grades.differing:
+            click.echo(f"differs     {line}")
         click.echo(f"speed       {grades.done / seconds:,.0f} samples/s, {seconds:.1f} s")
         click.echo(f"results     {target}")
     if problem:

@@ -34,6 +34,7 @@ SHORT = {
     "seed": "sampling.seed",
     "stop": "sampling.stop",
     "timeout": "grading.timeout_s",
+    "grading": "grading.grading",
     "server": "options.base_url",
     "precision": "options.precision",
     "k": "k",
@@ -59,6 +60,7 @@ SHORT = {
 @click.option("--seed", type=int, help="Seed of the draws.  [default: 0]")
 @click.option("--precision", help="f32 (reproducible) or bf16 (fast), for openvino.")
 @click.option("--timeout", type=float, help="Seconds a program may take.  [default: 3]")
+@click.option("--grading", help="split, or official: tests beside the program.  [default: split]")
 @click.option("--limit", type=int, help="Only the first so many problems.")
 @click.option("--name", help="Folder of the run.  [default: from task, model and settings]")
 @click.option("--output", "-o", help="Folder of all runs.  [default: runs]")

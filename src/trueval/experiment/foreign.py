@@ -25,6 +25,9 @@ MAX_RETRIES = 10_000
 """Timeouts kept for grading alone at the end; with more, the machine is not what is slow."""
 
 
+MAX_LISTED = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of a samples file."""
@@ -45,6 +48,8 @@ class FileGrades:
     verdicts: Counter[str] = field(default_factory=Counter)
     rescued: int = 0
     done: int = 0
+    differing: list[str] = field(default_factory=list)
+    """Lines on which official and split grading differ, up to `MAX_LISTED`."""
 
     def add(self, row: Row, grade: Grade | Failure) -> None:
         """Count one line."""
@@ -54,6 +59,10 @@ class FileGrades:
         self.verdicts[grade.verdict if isinstance(grade, Grade) else "infra"] += 1
         self.rescued += isinstance(grade, Grade) and grade.rescued
         self.done += 1
+        if isinstance(grade, Grade) and grade.split_verdict and len(self.differing) < MAX_LISTED:
+            self.differing.append(
+                f"line {row.number}, {row.problem_id}: {grade.verdict}, split {grade.split_verdict}"
+            )
 
     @property
     def missing(self) -> list[str]:

@@ -91,4 +91,5 @@ def verdict_json(problem_id: str, grade: Grade | Failure) -> dict[str, Any]:
         "verdict": grade.verdict,
         "detail": grade.detail,
         "duration_s": round(grade.duration_s, 6),
+        **({"split_verdict": grade.split_verdict} if grade.split_verdict else {}),
     }

@@ -10,7 +10,7 @@ from trueval.experiment.store import RunStore
 from trueval.honesty.controls import ControlsReport
 from trueval.report.summary import ControlFacts, Line, Summary, TimeFacts
 from trueval.score.estimate import Scores, estimates
-from trueval.types import Estimate, Manifest, to_json
+from trueval.types import Estimate, Grade, Manifest, to_json
 
 FLOOR = 0.10
 """Scores below this sit on the floor: too few passes to tell two prompts or settings apart."""
@@ -45,8 +45,22 @@ def summarise(
         tokens={"prompt": scores.prompt_tokens, "completion": scores.completion_tokens},
         time=time,
         controls=control_facts(controls),
-        notes=_notes(plan, scores, resumed),
+        notes=[*_notes(plan, scores, resumed), *_differing(plan, store)],
     )
+
+
+def _differing(plan: Plan, store: RunStore) -> list[str]:
+    """Every sample on which official and split grading differ, in one note."""
+    if plan.config.grading.grading != "official":
+        return []
+    found = [
+        f"{sample.request.problem_id} #{sample.request.sample_index} "
+        f"({sample.grade.verdict}, split {sample.grade.split_verdict})"
+        for sample in store.samples()
+        if isinstance(sample.grade, Grade) and sample.grade.split_verdict
+    ]
+    listed = f": {', '.join(found)}" if found else ""
+    return [f"official and split grading differ on {len(found)} of {plan.total} samples{listed}"]
 
 
 def control_facts(report: ControlsReport) -> ControlFacts:

@@ -108,8 +108,19 @@ class FunctionalGrader:
             return Grade(verdict="no_code")
         if not self._clients:
             raise RuntimeError("the grader is not open")
-        official = self._grading == "official"
-        job = Job(program=program.source, reference=reference, alone=alone, official=official)
+        job = Job(program=program.source, reference=reference, alone=alone)
+        if self._grading == "split":
+            return await self._grade(job)
+        official = await self._grade(replace(job, official=True))
+        # Each difference is a sample that fooled one of the two, or a value that cannot be shipped.
+        split = await self._grade(job)
+        if isinstance(official, Grade) and isinstance(split, Grade):
+            if official.passed == split.passed:
+                return official
+            return replace(official, split_verdict=split.verdict)
+        return official
+
+    async def _grade(self, job: Job) -> Grade | Failure:
         client = await self._free.get()
         try:
             outcome = await self._run(client, job)
@@ -118,7 +129,7 @@ class FunctionalGrader:
         if isinstance(outcome, WorkerError):
             return Failure(stage="grade", message=_one_line(str(outcome)), retryable=True)
         if outcome.verdict not in VERDICTS:
-            message = f"the tests of {reference.problem_id}: {outcome.detail}"
+            message = f"the tests of {job.reference.problem_id}: {outcome.detail}"
             return Failure(stage="grade", message=_one_line(message))
         return Grade(
             verdict=outcome.verdict,

@@ -212,7 +212,10 @@ async def _grade_all(
                 grade = await grader.grade(control.program, reference, alone=True)
             if isinstance(grade, Failure):
                 raise InfraError(f"controls could not be graded: {grade.message}")
-            grades[key] = (grade.verdict, grade.detail)
+            # Official grading can be cheated, which is known and listed sample by sample. There a
+            # cheat has failed when split trust, which grades it too, is not fooled.
+            fooled = grade.verdict if control.is_right else grade.split_verdict or grade.verdict
+            grades[key] = (fooled, grade.detail)
             progress(len(grades), len(owed))
 
     workers = [asyncio.create_task(work()) for _ in range(max(1, grader.concurrency))]
