@@ -31,8 +31,14 @@ def command(output: Path, delay_s: float = 0.03) -> list[str]:
 
 def start(output: Path, delay_s: float = 0.03) -> subprocess.Popen[bytes]:
     env = {**os.environ, "TRUEVAL_CACHE": str(output.parent / "cache")}
-    arguments = command(output, delay_s)
-    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
+    return subprocess.Popen(
+        command(output, delay_s),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=env,
+        # A test run in the background may have Ctrl-C ignored, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def finish(output: Path, delay_s: float = 0.03) -> dict[str, Any]:

@@ -26,13 +26,14 @@ from typing import Any, Literal
 
 from trueval.errors import InfraError
 from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient, WorkerError
+from trueval.grade.sandbox.queueing import LongestFirst
 from trueval.types import VERDICTS, Failure, Grade, Program, Reference
 
 MAX_DETAIL = 200
 JOBS_A_WORKER = 2
 """One that runs, and one that is there when it is over."""
-TRIES = 4
-MAX_STARTS = 20
+TRIES = 8
+MAX_STARTS = 40
 """Tries in all, with those that ended because of the program before it."""
 TOO_SLOW = "timeout (checker): comparing its answers takes too long"
 
@@ -68,12 +69,13 @@ class FunctionalGrader:
         )
         self._grading = grading
         self._clients: list[WorkerClient] = []
-        self._free: asyncio.Queue[WorkerClient] = asyncio.Queue()
+        self._free: LongestFirst[WorkerClient] = LongestFirst()
+        self._seconds: dict[str, float] = {}
+        """Problem -> the longest that a program for it took: what the next may take."""
 
     async def open(self) -> Mapping[str, Any]:
         """Start the workers. Raises `InfraError` when one cannot be started."""
         if not self._clients:
-            self._free = asyncio.Queue()
             self._clients = [WorkerClient(self._limits) for _ in range(self.concurrency)]
             try:
                 await asyncio.gather(*(client.start() for client in self._clients))
@@ -84,8 +86,7 @@ class FunctionalGrader:
             except BaseException:
                 await self.close()
                 raise
-            for client in self._clients * JOBS_A_WORKER:
-                self._free.put_nowait(client)
+            self._free = LongestFirst(self._clients * JOBS_A_WORKER)
         facts = self._clients[0].facts
         return {
             "grading": self._grading,
@@ -121,15 +122,20 @@ class FunctionalGrader:
         return official
 
     async def _grade(self, job: Job) -> Grade | Failure:
-        client = await self._free.get()
+        problem_id = job.reference.problem_id
+        client = await self._free.get(self._seconds.get(problem_id, 0.0))
         try:
             outcome = await self._run(client, job)
         finally:
-            self._free.put_nowait(client)
+            self._free.put(client)
         if isinstance(outcome, WorkerError):
             return Failure(stage="grade", message=_one_line(str(outcome)), retryable=True)
+        # Timeouts do not count: what one program wastes says nothing of the next.
+        if outcome.verdict in ("passed", "wrong"):
+            seconds = max(self._seconds.get(problem_id, 0.0), outcome.duration_s)
+            self._seconds[problem_id] = seconds
         if outcome.verdict not in VERDICTS:
-            message = f"the tests of {job.reference.problem_id}: {outcome.detail}"
+            message = f"the tests of {problem_id}: {outcome.detail}"
             return Failure(stage="grade", message=_one_line(message))
         return Grade(
             verdict=outcome.verdict,

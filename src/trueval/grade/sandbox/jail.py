@@ -149,7 +149,7 @@ class Jail:
             root.show(path)
         size = self._settings.get("scratch_mb", 16)
         proc = root.enter(f"size={size}m,nr_inodes=4096,mode=0777")
-        self.scratch = namespaces.SCRATCH
+        self.scratch = root.scratch
         for name in ("TMPDIR", "HOME"):
             if name in os.environ:
                 os.environ[name] = self.scratch

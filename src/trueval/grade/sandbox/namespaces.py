@@ -31,8 +31,9 @@ _MS_REC, _MS_SLAVE, _MNT_DETACH = 0x4000, 1 << 19, 2
 _OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC, _MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-_LINKS = (("/var/tmp", "/tmp"), ("/dev/shm", "/tmp"), ("/dev/fd", "/proc/self/fd"))
 SCRATCH = "/tmp"
+OTHER_SCRATCH = "/scratch"
+"""Where a virtual environment lies in `/tmp`: mounted over it, the scratch would hide it."""
 """Where the scratch is in the new root: what names no folder writes here."""
 
 
@@ -114,6 +115,8 @@ class Root:
         self._trees: dict[str, int] = {}
         self._hidden: list[str] = []
         self._links: list[tuple[str, str]] = []
+        self.scratch = SCRATCH
+        """The folder that candidates may write. Known for sure once entered."""
         _mount("none", "/", "", _MS_REC | _MS_SLAVE)
 
     def show(self, path: str, *, device: bool = False) -> None:
@@ -146,12 +149,15 @@ class Root:
             self.show(device, device=True)
         base = "/tmp"  # any folder will do: what lies beneath is held open already
         _mount("tmpfs", base, "tmpfs", _NOSUID | _NODEV, "size=1m,nr_inodes=4096,mode=0755")
+        if any(path.startswith(SCRATCH + "/") for path in (*self._trees, *self._hidden)):
+            self.scratch = OTHER_SCRATCH
         self._build(base)
-        for path, target in (*self._links, *_LINKS):
+        links = [(folder, self.scratch) for folder in ("/var/tmp", "/dev/shm")]
+        for path, target in (*self._links, *links, ("/dev/fd", "/proc/self/fd")):
             _make_folder(os.path.dirname(base + path))
             with contextlib.suppress(FileExistsError):
                 os.symlink(target, base + path)
-        for folder in ("/proc", SCRATCH):
+        for folder in ("/proc", self.scratch):
             _make_folder(base + folder)
         proc = _mount_proc(base + "/proc")
         os.chdir(base)
@@ -161,7 +167,7 @@ class Root:
         root = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         _restrict(root, _RDONLY)
         os.close(root)
-        _mount("tmpfs", SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, scratch_options)
+        _mount("tmpfs", self.scratch, "tmpfs", _NOSUID | _NODEV | _NOEXEC, scratch_options)
         sethostname("sandbox")
         return proc
 
