@@ -173,6 +173,6 @@ def _one_line(text: str) -> str:
     """`text` with everything escaped that is not printable, cut to `MAX_DETAIL`."""
     shown = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text[:MAX_DETAIL]
+        for character in text[: MAX_DETAIL + 1]
     )
     return shown if len(shown) <= MAX_DETAIL else shown[: MAX_DETAIL - 1] + "…"

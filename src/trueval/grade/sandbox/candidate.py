@@ -128,9 +128,9 @@ def _answer(kind: bytes, body: bytes, namespace: dict[str, Any], function: Any) 
 
 def _call(function: Any, body: bytes, references: bool) -> bytes:
     args, kwargs = codec.loads_args(body)
-    before = codec.snapshot(args, kwargs)
     if references:
-        args, kwargs, before = _dereferenced(args), _dereferenced(kwargs), None
+        args, kwargs = _dereferenced(args), _dereferenced(kwargs)
+    before = codec.snapshot(args, kwargs)
     encoded = codec.encode(function(*args, **kwargs))
     changes = codec.changed(before, args, kwargs)
     if changes is None:

@@ -44,6 +44,7 @@ _MARSHAL, _TAGGED = b"M", b"C"
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _MUTABLE = frozenset({list, dict, set, bytearray, deque})
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
+_DATA = _ATOMS | _MUTABLE | _SEQUENCES
 # Bound early: what a sample puts into the module later is not called in its own process either.
 _dumps, _loads = marshal.dumps, marshal.loads
 
@@ -190,6 +191,8 @@ def _content(item: Any) -> bytes | None:
 def _kept(old: Any, new: Any) -> Any:
     """`old` made to hold what `new` does, if both are containers of one type; else `new`."""
     kind = type(old)
+    if type(new) is Opaque and kind not in _DATA and new.type_name == kind.__name__:
+        return old  # a function or module: it went over by its name, and comes back as no data
     if kind is not type(new) or kind in _ATOMS:
         return new
     if kind is tuple:

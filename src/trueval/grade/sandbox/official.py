@@ -50,9 +50,9 @@ def run(line: Line, source: bytes, compiled: Callable[[bytes], CodeType]) -> NoR
 
 def _described(error: BaseException) -> bytes:
     if isinstance(error, MemoryError):
-        return OUT_OF_MEMORY
+        return OUT_OF_MEMORY + b"MemoryError"
     if isinstance(error, SystemExit):
-        return EXITED
+        return EXITED + b"exit before the tests ended"
     letter = WRONG if _is_a_failed_test(error) else ERROR
     try:
         name, text = type(error).__name__, str(error)[:500]

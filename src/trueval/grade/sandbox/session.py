@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import operator
 import os
 import select
 import signal
 import struct
-import sys
 import time
-from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from trueval.grade.sandbox import codec, wire
-from trueval.grade.sandbox.candidate import MAX_REPLY_BYTES, REFERENCE
+from trueval.grade.sandbox.candidate import MAX_REPLY_BYTES
+from trueval.grade.sandbox.references import referenced
 from trueval.grade.sandbox.zygote import patience_s
 
 CONTROL_BYTES = 4096
@@ -199,7 +197,7 @@ class Session:
             return wire.CALL + codec.dumps_args(args, kwargs)
         except codec.NotData:
             try:
-                named = codec.dumps_args(_referenced(args), _referenced(kwargs))
+                named = codec.dumps_args(referenced(args), referenced(kwargs))
             except codec.NotData as error:
                 if self.unshippable:
                     text = f"unsupported value: {self.unshippable}"
@@ -327,19 +325,3 @@ def _exception(reply: bytes) -> Exception:
             error = kind(text)
     error.from_candidate = detail  # type: ignore[attr-defined]
     return error
-
-
-def _referenced(value: Any) -> Any:
-    """`value` with what can be imported by name replaced by a reference to it."""
-    kind = type(value)
-    if kind in (list, tuple, set, frozenset):
-        return kind(map(_referenced, value))
-    if kind is dict:
-        return {_referenced(key): _referenced(item) for key, item in value.items()}
-    if kind is ModuleType:
-        return f"{REFERENCE}{value.__name__}:"
-    if isinstance(value, type | FunctionType | BuiltinFunctionType):
-        module, name = value.__module__, value.__qualname__
-        if module in sys.modules and operator.attrgetter(name)(sys.modules[module]) is value:
-            return f"{REFERENCE}{module}:{name}"
-    return value
