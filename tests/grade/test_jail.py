@@ -304,7 +304,8 @@ def test_full_shows_nothing_of_the_machine(place: Path, user: str) -> None:
     processes, place_, there, oom, alive, abort = run(*codes)
     assert processes.startswith("1 [")
     assert processes.count("'") == 2
-    assert place_ == "sandbox /tmp /tmp"
+    # Elsewhere only where Python itself lies in /tmp, which the scratch would hide.
+    assert place_ in ("sandbox /tmp /tmp", "sandbox /scratch /scratch")
     assert there == "[False, False, False, False]"
     assert "Error" in oom
     assert alive == "alive"

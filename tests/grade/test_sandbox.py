@@ -309,3 +309,18 @@ async def test_background_samples_stand_back_unless_they_run_alone(
     await grader.close()
     assert isinstance(grade, Grade)
     assert grade.passed, grade
+
+
+async def test_a_stop_that_is_cancelled_loses_no_process_and_no_folder() -> None:
+    worker = WorkerClient(Limits())
+    await worker.start()
+    process, folder = worker._process, Path(worker._folder)
+    assert process is not None
+    stopping = asyncio.create_task(worker.stop())
+    await asyncio.sleep(0)  # it waits for the process now
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    await worker.stop()
+    assert process.returncode is not None
+    assert not folder.exists()

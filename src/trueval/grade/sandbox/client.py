@@ -160,9 +160,13 @@ class WorkerClient:
         """Like `kill`, and wait until nothing is left of it."""
         self.kill()
         while self._ending:
-            process, folder = self._ending.pop()
+            # It stays in the list until it is gone: this may be cancelled at the await, and then
+            # the next one to stop has to find it.
+            ended = process, folder = self._ending[-1]
             await asyncio.to_thread(process.wait)
             shutil.rmtree(folder, ignore_errors=True)
+            if ended in self._ending:
+                self._ending.remove(ended)
 
     async def _exit_code(self) -> int | None:
         """How the checker ended; None when it did not."""
