@@ -124,7 +124,7 @@ class ServerBackend:
             raise BackendError(
                 f"no server at {self._where}: {error.strerror or error}",
                 hint="start one, e.g. `vllm serve Qwen/Qwen2.5-Coder-1.5B` (port 8000) or "
-                "`llama-server -m model.gguf` (port 8080), or correct base_url",
+                "`llama-server -m model.gguf` (port 8080), or correct the address",
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise _no_api(self._where, str(error) or type(error).__name__) from None
