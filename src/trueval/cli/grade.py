@@ -31,7 +31,7 @@ def command(file: Path, task: str, output: Path | None, as_json: bool, **given: 
     before its ending, a line a sample.
     """
     from trueval import registry
-    from trueval.config import GradingConfig, validate
+    from trueval.config import validate
     from trueval.experiment.foreign import FileGrades, grade_file
     from trueval.experiment.plan import make_grader
     from trueval.report.live import LiveLine
@@ -41,7 +41,6 @@ def command(file: Path, task: str, output: Path | None, as_json: bool, **given: 
     grading = {"timeout_s": given["timeout"], "workers": given["workers"]}
     grading |= {"grading": given["grading"]} if given["grading"] else {}
     config = validate({"task": task, "grading": grading}, where="options")
-    assert isinstance(config.grading, GradingConfig)
     target = output or _results_file(file)
 
     async def work() -> FileGrades:

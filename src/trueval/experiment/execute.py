@@ -14,7 +14,7 @@ from typing import Any, Protocol, Unpack
 from trueval import registry
 from trueval.config import RunConfig
 from trueval.experiment.manifest import check_same, make_manifest, now
-from trueval.experiment.plan import Plan, check_names, limited, make_backend, make_grader, make_plan
+from trueval.experiment.plan import Plan, check_names, make_backend, make_grader, make_plan
 from trueval.experiment.runner import Progress, Runner
 from trueval.experiment.store import RunStore
 from trueval.experiment.summary import summarise
@@ -113,7 +113,7 @@ async def control(config: RunConfig, *, mode: Mode, screen: Screen) -> ControlsR
     try:
         held = _Open(plan, grader, await grader.open())
         return await _controls(
-            limited(task, config.limit),
+            plan.task,
             held,
             mode=mode,
             stop=plan.params.stop,
