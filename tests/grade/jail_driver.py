@@ -63,8 +63,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                jail.enter(write, alone=True)
-                run(code, write)
+                run(code, jail.enter(write, alone=True))
             finally:
                 os._exit(0)
         os.close(write)

@@ -18,6 +18,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from trueval.grade.sandbox import landlock, limits, namespaces, seccomp, syscalls, wipe
+from trueval.grade.sandbox.entry import KEPT_FD, SIGKILL, Entry
 from trueval.grade.sandbox.readable import LIBRARIES, OTHER, Readable
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 LEVELS = ("full", "filtered", "bare")
-SIGKILL = 9
 _ON = "on"
 _SEPARATOR = "\n"
 
@@ -51,7 +51,8 @@ class Jail:
         self._pid_namespaces: namespaces.PidNamespaces | None = None
         self._ruleset: landlock.Ruleset | None = None
         self._filter: seccomp.Filter | None = None
-        self._zygote_fd = self._parent_fd = self._scratch_fd = self._null = -1
+        self._entry: Entry | None = None
+        self._parent_fd = self._scratch_fd = self._null = -1
         self._limits: list[tuple[int, tuple[int, int]]] = []
 
     def become_zygote(self, keep_fds: tuple[int, ...]) -> None:
@@ -83,33 +84,36 @@ class Jail:
             if self._parent_fd >= 0:
                 # Last: a change of users takes it back.
                 _end_with_the_parent(self._parent_fd)
+            self._entry = self._prepared_entry()
 
     def before_fork(self) -> None:
         """Call right before each fork: the child gets a pid namespace of its own."""
         if self._pid_namespaces is not None:
             self._pid_namespaces.before_fork()
 
-    def enter(self, keep_fd: int, *, alone: bool) -> None:
+    def enter(self, keep_fd: int, *, alone: bool) -> int:
         """Shut this process, a candidate's, off from the rest. There is no way back.
 
-        Of its descriptors only `keep_fd` stays, which must be a stream socket or a pipe; 0, 1
-        and 2 are the null device. `alone`: run on a par with the rest of the machine.
+        Of its descriptors only `keep_fd` stays, which must be a stream socket or a pipe, and the
+        result is where; 0, 1 and 2 are the null device. `alone`: run on a par with the rest of the
+        machine.
         """
-        os.setsid()  # or kill(0) would reach the zygote, from any namespace
+        if self._entry is None:
+            return self._enter_elsewhere(keep_fd, alone)
+        self._entry.enter(keep_fd, alone=alone)
+        return KEPT_FD
+
+    def _enter_elsewhere(self, keep_fd: int, alone: bool) -> int:
+        os.setsid()
         if self._settings.get("background") and not alone:
             limits.stand_back()
-        os.chdir(self.scratch)
         for kind, pair in self._limits:
             resource.setrlimit(kind, pair)
-        self._become_user()
-        if self._ruleset is not None:
-            self._ruleset.enter()
-        self._die_with_the_zygote()
-        for fd in (0, 1, 2):
-            os.dup2(self._null, fd)
+        if self.uid is not None:
+            os.setgid(self.uid)
+            os.setuid(self.uid)
         syscalls.close_all_but(keep_fd)
-        if self._filter is not None:
-            self._filter.install(1 if self._pid_namespaces is not None else os.getpid())
+        return keep_fd
 
     def after(self) -> None:
         """Call in the zygote after a candidate's end: what it left in the scratch goes."""
@@ -195,11 +199,9 @@ class Jail:
         if self.level != "full":
             os.makedirs(self.scratch, 0o700, exist_ok=True)
             os.chmod(self.scratch, 0o777)
-            if sys.platform == "linux" and hasattr(os, "pidfd_open"):
-                with contextlib.suppress(OSError):
-                    self._zygote_fd = os.pidfd_open(os.getpid())
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         self._scratch_fd = os.open(self.scratch, flags)
+        os.chdir(self.scratch)  # for the children
         if self.level == "bare":
             self._mechanisms["landlock"] = self._mechanisms["seccomp"] = "off: level bare"
             return
@@ -211,26 +213,23 @@ class Jail:
         except OSError as error:
             self._mechanisms["landlock"] = f"off: {error.strerror}"
 
-    def _become_user(self) -> None:
-        if sys.platform != "linux":
-            if self.uid is not None:
-                os.setgid(self.uid)
-                os.setuid(self.uid)
-            return
+    def _prepared_entry(self) -> Entry:
+        entry = Entry(bool(self._settings.get("background")))
+        entry.limit(self._limits)
         if self.uid is not None:
-            _switch(self.uid, self._kept_capabilities)
+            entry.become(self.uid, self._kept_capabilities)
         elif self.level != "bare":
-            syscalls.keep_capabilities(0)
-        # Changing users made /proc/self root's; honest code reads it.
-        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
-
-    def _die_with_the_zygote(self) -> None:
-        # In namespaces it does in any case: the zygote is their first process.
-        if sys.platform != "linux" or self._pid_namespaces is not None:
-            return
-        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, SIGKILL)
-        if self._zygote_fd >= 0 and select.select([self._zygote_fd], [], [], 0)[0]:
-            os._exit(1)  # it ended before that took hold
+            entry.drop_capabilities()
+        entry.be_readable()
+        if self._ruleset is not None:
+            entry.restrict_files(self._ruleset)
+        if self._pid_namespaces is None:
+            entry.end_with_the_zygote()
+        if self._filter is not None:
+            is_first = self._pid_namespaces is not None
+            entry.restrict_calls(self._filter, first_of_its_namespace=is_first)
+        entry.close_descriptors()  # last: until here a failure can still be told
+        return entry
 
 
 def trial(settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -268,7 +267,7 @@ def _try(jail: Jail, why_w: int) -> NoReturn:
         pid = os.fork()
         if pid == 0:
             try:
-                jail.enter(why_w, alone=True)
+                why_w = jail.enter(why_w, alone=True)
                 os.listdir(os.path.dirname(os.__file__))
                 os.write(why_w, b"works")
             except BaseException as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 
-from trueval.grade.sandbox.syscalls import AUDIT_ARCH, NR, call
+from trueval.grade.sandbox.syscalls import AUDIT_ARCH, NR
 
 EPERM, ENOSYS = 1, 38
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
@@ -155,13 +155,13 @@ class Filter:
         )
         self._own_pid = [place for place, line in enumerate(lines) if line[3] == OWN_PID]
         self._program = _Program(len(lines), ctypes.addressof(self._lines))
-        self._address = ctypes.addressof(self._program)
+        self.address = ctypes.addressof(self._program)
+        """Where the kernel finds it."""
 
     def __len__(self) -> int:
         return len(self._lines)
 
-    def install(self, own_pid: int) -> None:
-        """Bind this thread, and all that it starts, to the list. Needs no_new_privs."""
+    def prepare(self, own_pid: int) -> None:
+        """Write down the id of the process that it is for. Installing it needs no_new_privs."""
         for place in self._own_pid:
             self._lines[place].k = own_pid
-        call("seccomp", 1, 0, self._address)  # SECCOMP_SET_MODE_FILTER

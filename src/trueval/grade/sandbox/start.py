@@ -11,6 +11,7 @@ from typing import Any
 
 from trueval.grade.sandbox import wipe, wire
 from trueval.grade.sandbox.jail import Jail
+from trueval.grade.sandbox.rehearsal import rehearse
 from trueval.grade.sandbox.zygote import tell_and_serve
 
 JOBS_FD = 3
@@ -75,8 +76,7 @@ def _warm_up(packages: dict[str, str]) -> None:
     # First uses are slow: the compiler's, and the imports that most programs begin with.
     for name in ("collections", "functools", "itertools", "math", "re", "typing"):
         __import__(name)
-    source = "from typing import List\ndef f(a: List[int]) -> int:\n  return a"
-    exec(compile(source, "", "exec"), {})
+    rehearse()
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     if packages:
         sys.meta_path.append(OnlyThese(packages))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 
 # name=x86-64/arm64; empty where that machine has no such call (it has a newer twin instead).
 _TABLE = """
@@ -81,10 +82,16 @@ def _numbers(column: int) -> dict[str, int]:
 NR = _numbers(_column)
 """Numbers on this machine. Empty where the machine is not known, or is not Linux."""
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
-_syscall.argtypes = (ctypes.c_long,) * 7
-_syscall.restype = ctypes.c_long
+# PyDLL: whoever calls here has one thread, and letting go of the interpreter's lock has a price.
+_libc = ctypes.PyDLL(None, use_errno=True)
+raw = _libc.syscall
+"""`syscall(2)`: the number and six arguments; -1 for a failure, which `ctypes.get_errno` tells."""
+raw.argtypes = (ctypes.c_long,) * 7
+raw.restype = ctypes.c_long
+# The C library's fork. Python's own also makes threads, locks and pending signals ready for a
+# process that had several threads: pages that each child and its zygote would pay for.
+fork: Callable[[], int] = _libc.fork if sys.platform == "linux" else os.fork
+"""Like `os.fork`, for a process that has one thread; negative when it fails."""
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS = 1, 4, 8
 PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 24, 36, 38
@@ -100,7 +107,7 @@ def call(name: str, *arguments: int) -> int:
     number = NR.get(name)
     if number is None:
         raise OSError(38, f"{name}: no such system call here")  # ENOSYS
-    result = int(_syscall(number, *arguments, *(0,) * (6 - len(arguments))))
+    result = int(raw(number, *arguments, *(0,) * (6 - len(arguments))))
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, f"{name}: {os.strerror(error)}")
@@ -122,17 +129,22 @@ def call_with(name: str, *arguments: int | str) -> int:
     return call(name, *(part if isinstance(part, int) else ctypes.addressof(part) for part in held))
 
 
-# Made here and not where they are used: each sample's process would make them again.
-_HEADER = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0)
-_SETS = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; again for 32 and up
-_HEADER_AT, _SETS_AT = ctypes.addressof(_HEADER), ctypes.addressof(_SETS)
+_CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0)
+_capability_sets: dict[int, ctypes.Array[ctypes.c_uint32]] = {}
+
+
+def capability_sets(capabilities: int) -> tuple[int, int]:
+    """What capset(2) takes to keep these (a mask of the first 32): two addresses, good for ever."""
+    if capabilities not in _capability_sets:
+        # Effective, permitted, inheritable; again for 32 and up.
+        sets = (ctypes.c_uint32 * 6)(capabilities, capabilities)
+        _capability_sets[capabilities] = sets
+    return ctypes.addressof(_CAPABILITY_HEADER), ctypes.addressof(_capability_sets[capabilities])
 
 
 def keep_capabilities(capabilities: int) -> None:
     """Give up every capability but these (a mask of the first 32) for good."""
-    _SETS[0] = _SETS[1] = capabilities
-    _SETS[2] = _SETS[3] = _SETS[4] = _SETS[5] = 0
-    call("capset", _HEADER_AT, _SETS_AT)
+    call("capset", *capability_sets(capabilities))
 
 
 def drop_bounding_set() -> None:

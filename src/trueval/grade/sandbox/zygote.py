@@ -11,7 +11,7 @@ import struct
 from _socket import AF_UNIX, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_STREAM, SOL_SOCKET, socketpair
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from trueval.grade.sandbox import candidate, supervise, wire
+from trueval.grade.sandbox import candidate, supervise, syscalls, wire
 
 if TYPE_CHECKING:
     from trueval.grade.sandbox.jail import Jail
@@ -121,7 +121,9 @@ class Zygote:
         ours.setsockopt(SOL_SOCKET, SO_RCVTIMEO, self._patience)
         ours.setsockopt(SOL_SOCKET, SO_SNDTIMEO, self._patience)
         self._jail.before_fork()
-        pid = os.fork()
+        pid = syscalls.fork()
+        if pid < 0:
+            raise OSError("fork: no more processes")
         if pid == 0:
             self._become_candidate(theirs.fileno(), alone)
         theirs.close()
@@ -133,7 +135,7 @@ class Zygote:
     def _become_candidate(self, fd: int, alone: bool) -> NoReturn:
         try:
             try:
-                self._jail.enter(fd, alone=alone)
+                fd = self._jail.enter(fd, alone=alone)
             except BaseException as error:
                 os.write(fd, wire.NOT_BEGUN + repr(error).encode()[:1000])
                 raise
