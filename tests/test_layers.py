@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import trueval
+from trueval.experiment.submission import verdict_json
+from trueval.types import FailingCall, Grade, Problem, Program, Request
 
 ROOT = Path(trueval.__file__).parent
 STAGES = {"tasks", "prompts", "generate", "postprocess", "grade", "score", "report", "honesty"}
@@ -84,3 +88,28 @@ def test_help_starts_without_heavy_modules(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+SHOWN = (Problem, Program, Request)
+"""What prompts, models and post-processors see."""
+EXPECTED_VALUES = {
+    # A failing call tells an expected value: it is made, kept and shown, and read by nothing else.
+    "types.py",
+    "grade/functional.py",
+    "experiment/codec.py",
+    "report/rows.py",
+}
+
+
+def test_a_failing_call_is_for_reports_and_never_for_what_tunes() -> None:
+    mention = re.compile(r"failing_call|FailingCall")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules()
+        if mention.search(path.read_text("utf-8")) and "sandbox" not in path.parts
+    }
+    assert found == EXPECTED_VALUES
+    # Neither does it leave by the way that trainers ask for verdicts.
+    wrong = Grade(verdict="wrong", failing_call=FailingCall(call="f(1)", expected="7351"))
+    assert "7351" not in repr(verdict_json("p", wrong))
+    assert not {"failing_call"} & {field.name for kind in SHOWN for field in fields(kind)}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal["completion", "infilling"]
 """What a task asks for: the rest of a file, or the middle of one."""
+
+Hole = Literal["", "line", "lines", "span"]
+"""What a task's middles are by its definition: one line, whole lines, any text. Empty: no hole."""
 
 Mode = Literal["completion", "chat"]
 """How a model is asked: raw text to go on from, or a conversation."""
@@ -21,20 +25,30 @@ Verdict = Literal["passed", "wrong", "error", "timeout", "out_of_memory", "crash
 """What became of a program. `wrong`: an assertion failed; `error`: it raised or does not parse;
 `crashed`: its process ended before the tests did; `no_code`: there was nothing to run."""
 
-VERDICTS: tuple[Verdict, ...] = (
-    "passed",
-    "wrong",
-    "error",
-    "timeout",
-    "out_of_memory",
-    "crashed",
-    "no_code",
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+Metric = Literal["pass", "first-line", "whole-text", "line-with-indent", "edit-similarity"]
+"""What a task measures: `pass` runs tests; the others compare an answer with the true middle, and
+`trueval.grade.exact_match` says how."""
+
+Cause = (
+    Literal["", "wrong", "raised", "raised-in-test", "unsupported-value", "exited", "signal"]
+    | Literal["timeout-cpu", "timeout-wall", "timeout-checker", "out-of-memory"]
+    | Literal["protocol", "no-tests", "no-code"]
 )
+"""Why a program did not pass, finer than its verdict. `raised`: by the program; `raised-in-test`:
+by the test, on an answer that it could not work with; `unsupported-value`: the answer was not data;
+`protocol`: what came was no answer; `no-tests`: no test of its suite ran. Empty for passed."""
+
+Style = Literal["check", "asserts", "unittest"]
+"""How a test is written. `check`: it defines `check(candidate)`; `asserts`: imports and asserts
+that call the entry point by its name; `unittest`: TestCase classes, run beside the program."""
+
+Trust = Literal["split", "same-process"]
+"""`same-process`: tests ran beside the program, which could read and change them. Lower trust."""
 
 
 # --------------------------------------------------------------------------- problems
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """What a model may see of one row of a benchmark."""
@@ -44,6 +58,30 @@ class Problem:
     suffix: str = ""
     """The text after the hole; empty for completion."""
     entry_point: str
+    glue: tuple[str, str] = ("", "")
+    """What the benchmark leaves out before and after the middle, and a program needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Arguments to call a program with, and how to tell whether what it returns is right."""
+
+    args: tuple[tuple[Any, ...], ...]
+    """The arguments of each call: plain data, that is what `marshal` takes."""
+    expected: tuple[Any, ...] | None = None
+    """What each call returns; None: what the canonical solution does."""
+    atol: float = 0.0
+    """How far off a float may be, beside 1e-7 of itself. 0 is exact, but 1e-6 where a float or a
+    flat sequence of floats is expected, as in EvalPlus."""
+    oracle: str = "equal"
+    """`equal`, `set-equal`, `not-none`, or source of `check(args, expected, got) -> bool`."""
+    digest: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.args or (self.expected is not None and len(self.expected) != len(self.args)):
+            raise ValueError("inputs need at least one call, and as many expected values as calls")
+        content = marshal.dumps((self.args, self.expected, self.atol, self.oracle))
+        object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +91,15 @@ class Reference:
     problem_id: str
     entry_point: str
     test: str
-    """Source that defines `check(candidate)`."""
+    """Source in the reference's `style`; may be empty where there are `inputs`, or none to run."""
     canonical_solution: str
+    """For completion, the body: with the prelude before it, a whole program. For infilling, the
+    middle."""
     prelude: str = ""
     """The prompt as published, run before the tests: they may call the helpers it defines."""
+    style: Style = "check"
+    inputs: Inputs | None = None
+    """Where test and inputs are given, both have to hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +117,12 @@ class TaskData:
     license: str
     stop: tuple[str, ...] = ()
     """Where a base model's completion of this task ends; chat models end by themselves."""
+    hole: Hole = ""
+    metrics: tuple[Metric, ...] = ("pass",)
+    """What is measured, the headline first."""
 
 
 # --------------------------------------------------------------------------- prompts
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPrompt:
     """Raw text that the model goes on from."""
@@ -105,8 +149,6 @@ Prompt = TextPrompt | ChatPrompt | InfillPrompt
 
 
 # --------------------------------------------------------------------------- generation
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffusionParams:
     """How a masked-diffusion model denoises."""
@@ -179,8 +221,6 @@ class Failure:
 
 
 # --------------------------------------------------------------------------- grading
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """The source to run, and what was done to the model's text to get it."""
@@ -189,6 +229,23 @@ class Program:
     """Empty when the answer held no code."""
     edits: tuple[str, ...] = ()
     """Names of the post-processing steps that changed something, in order."""
+    middle: str | None = None
+    """For infilling, what was put into the hole; None for completion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingCall:
+    """The call at which a program failed, for people to look at. It tells an expected value.
+
+    For reports only: no prompt, post-processor, reward or tuner may read it, and
+    `tests/test_layers.py` has the list of files that mention it.
+    """
+
+    call: str
+    expected: str = ""
+    """Empty where the test does not say."""
+    got: str = ""
+    """Empty where no answer came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +253,8 @@ class Grade:
     """The verdict on one program."""
 
     verdict: Verdict
+    cause: Cause = ""
+    """A finer reason for programs to count; in samples of before there was one, empty."""
     detail: str = ""
     """One line for people: the exception, the signal. Nothing reads it to decide anything."""
     duration_s: float = 0.0
@@ -204,6 +263,11 @@ class Grade:
 
     split_verdict: Verdict | None = None
     """What split trust says of it, where official grading says otherwise."""
+    trust: Trust = "split"
+    """How far the verdict can be believed."""
+    matches: Mapping[str, float] = field(default_factory=dict)
+    """Metric -> how well the text is the true one, in [0, 1]; empty where nothing was compared."""
+    failing_call: FailingCall | None = field(default=None, compare=False)
 
     @property
     def rescued(self) -> bool:
@@ -238,8 +302,6 @@ class Sample:
 
 
 # --------------------------------------------------------------------------- results
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """A score with its uncertainty. There are no bare numbers."""
@@ -280,8 +342,6 @@ class Manifest:
 
 
 # --------------------------------------------------------------------------- as data
-
-
 def to_json(value: Any) -> Any:
     """A noun as plain JSON data: dataclasses become objects, tuples lists."""
     if hasattr(value, "__dataclass_fields__"):

@@ -174,6 +174,6 @@ def test_official_grading_lists_every_sample_on_which_split_trust_differs(
     spy = "    class Equal:\n        __eq__ = lambda self, other: True\n    return Equal()\n"
     rows = [{"problem_id": "Demo/0", "text": spy}, *canonical_rows[1:]]
     summary = run_demo(model=script(rows), grading={"grading": "official"})
-    assert summary["manifest"]["assists"] == ["official grading"]
+    assert summary["manifest"]["assists"] == ["official grading", "lower-trust"]
     [note] = [note for note in summary["notes"] if "official" in note]
     assert "differ on 1 of 8 samples: Demo/0 #0 (passed, split wrong)" in note

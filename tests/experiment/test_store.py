@@ -15,6 +15,7 @@ from trueval.types import (
     ChatPrompt,
     Completion,
     DiffusionParams,
+    FailingCall,
     Failure,
     Grade,
     InfillPrompt,
@@ -76,6 +77,20 @@ def test_a_sample_reads_back_as_it_was_written(prompt: Prompt, changes: dict[str
     params = SamplingParams(diffusion=DiffusionParams(steps=3))
     written = replace(written, request=replace(written.request, prompt=prompt, params=params))
     assert sample_from_json(json.loads(sample_to_line(written))) == written
+
+
+def test_a_failing_call_reads_back_and_a_line_of_before_there_was_one_reads_too() -> None:
+    call = FailingCall(call="f(1)", expected="2", got="3")
+    grade = Grade(verdict="wrong", cause="wrong", trust="same-process", failing_call=call)
+    data = json.loads(sample_to_line(sample(grade=grade)))
+    read = sample_from_json(data).grade
+    assert isinstance(read, Grade)
+    assert (read, read.failing_call) == (grade, call)
+    for new in ("cause", "trust", "failing_call"):
+        del data["grade"][new]
+    old = sample_from_json(data).grade
+    assert isinstance(old, Grade)
+    assert (old.cause, old.trust, old.failing_call) == ("", "split", None)
 
 
 def test_a_line_whose_request_was_tampered_with_is_refused() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -13,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from trueval.grade.functional import FunctionalGrader
-from trueval.types import Failure, Grade, Program, Reference
+from trueval.types import Failure, Grade, Inputs, Program, Reference
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -80,7 +81,7 @@ HOSTILE = {
     "memory bit by bit": (
         "def f(): return 'x' * 10**6",
         "kept = []\nwhile True: kept.append(candidate() + str(len(kept)) + 'y' * 10**7)",
-        {"out_of_memory"},
+        {"out_of_memory", "timeout"},
     ),
     "numbers of one hash": (
         "def f(): return {i * (2**61 - 1) for i in range(20_000)}",
@@ -258,7 +259,33 @@ async def test_official_verdicts(
     result = await grade(official, source)
     assert result.verdict == expected, result
     assert detail in result.detail
+    assert result.trust == "same-process"
+    assert (result.cause == "") is result.passed
+    assert result.failing_call is None
     assert (await grade(official, GOOD)).passed
+
+
+async def test_official_grading_takes_every_style_and_inputs_too(
+    official: FunctionalGrader,
+) -> None:
+    asserts = Reference(
+        problem_id="p",
+        entry_point="f",
+        test="assert f(1) == 2",
+        canonical_solution="",
+        style="asserts",
+    )
+    for inputs, verdict in ((None, "passed"), (3, "passed"), (9, "wrong")):
+        tests = replace(
+            asserts, inputs=Inputs(args=((2,),), expected=(inputs,)) if inputs else None
+        )
+        result = await grade(official, GOOD, tests)
+        assert (result.verdict, result.trust) == (verdict, "same-process")
+        alone = replace(tests, test="")
+        if inputs:
+            result = await grade(official, GOOD, alone)
+            assert (result.verdict, result.trust) == (verdict, "split")
+    assert (await grade(official, "def f(x): return x", asserts)).verdict == "wrong"
 
 
 async def test_official_tests_that_do_not_compile_are_no_verdict(

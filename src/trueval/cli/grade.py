@@ -74,8 +74,11 @@ def command(file: Path, task: str, output: Path | None, as_json: bool, **given: 
 def _print(
     grades: Any, target: Path, seconds: float, given: dict[str, Any], *, as_json: bool
 ) -> int:
+    from trueval.experiment.manifest import grading_assists
     from trueval.report import wording
     from trueval.types import to_json
+
+    assists = grading_assists(grades.task, given["grading"] or "split")
 
     try:
         estimates = [to_json(one) for one in grades.estimates(given["k"], force=given["force"])]
@@ -89,7 +92,9 @@ def _print(
         "estimates": estimates,
         "outcomes": grades.outcomes(),
         "rescued": grades.rescued,
+        "causes": dict(grades.causes.most_common()),
         "grading": given["grading"] or "split",
+        "assists": list(assists),
         "differing": grades.differing,
         "missing_problems": len(grades.missing),
         "seconds": round(seconds, 3),
@@ -98,13 +103,15 @@ def _print(
     if as_json:
         click.echo(json.dumps(facts, indent=2))
     else:
-        assists = ["official grading"] if given["grading"] == "official" else []
         for found in estimates:
             click.echo(
                 f"{wording.metric(found, assists)} {wording.score(found)} ({wording.basis(found)})"
             )
         counts = ", ".join(f"{n:,} {name}" for name, n in grades.outcomes().items() if n)
         click.echo(f"outcomes    {grades.done:,} samples: {counts or 'none'}")
+        if grades.causes:
+            causes = ", ".join(f"{n:,} {name}" for name, n in grades.causes.most_common())
+            click.echo(f"causes      {causes}")
         for line in grades.differing:
             click.echo(f"differs     {line}")
         click.echo(f"speed       {grades.done / seconds:,.0f} samples/s, {seconds:.1f} s")

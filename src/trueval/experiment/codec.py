@@ -10,6 +10,7 @@ from trueval.types import (
     ChatPrompt,
     Completion,
     DiffusionParams,
+    FailingCall,
     Failure,
     Grade,
     InfillPrompt,
@@ -64,4 +65,8 @@ def _program(data: Mapping[str, Any] | None) -> Program | None:
 
 
 def _either(kind: type[Any], data: Mapping[str, Any]) -> Any:
-    return Failure(**data) if "stage" in data else kind(**data)
+    if "stage" in data:
+        return Failure(**data)
+    if call := data.get("failing_call"):
+        data = {**data, "failing_call": FailingCall(**call)}
+    return kind(**data)

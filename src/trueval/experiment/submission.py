@@ -89,7 +89,9 @@ def verdict_json(problem_id: str, grade: Grade | Failure) -> dict[str, Any]:
         **found,
         "passed": grade.passed,
         "verdict": grade.verdict,
+        "cause": grade.cause,
         "detail": grade.detail,
+        "trust": grade.trust,
         "duration_s": round(grade.duration_s, 6),
         **({"split_verdict": grade.split_verdict} if grade.split_verdict else {}),
     }

@@ -27,9 +27,10 @@ from typing import Any, Literal
 from trueval.errors import InfraError
 from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient, WorkerError
 from trueval.grade.sandbox.queueing import LongestFirst
-from trueval.types import VERDICTS, Failure, Grade, Program, Reference
+from trueval.grade.sandbox.texts import MAX_LINE, one_line
+from trueval.types import VERDICTS, FailingCall, Failure, Grade, Program, Reference, Trust
 
-MAX_DETAIL = 200
+MAX_DETAIL = MAX_LINE
 JOBS_A_WORKER = 2
 """One that runs, and one that is there when it is over."""
 TRIES = 8
@@ -82,7 +83,7 @@ class FunctionalGrader:
             except WorkerError as error:
                 await self.close()
                 hint = "only to run code that you trust: --set grading.isolation=bare"
-                raise InfraError(_one_line(str(error)), hint=hint) from error
+                raise InfraError(one_line(str(error)), hint=hint) from error
             except BaseException:
                 await self.close()
                 raise
@@ -106,11 +107,11 @@ class FunctionalGrader:
     ) -> Grade | Failure:
         """The verdict on one program. `alone`: at normal priority, whatever `background` says."""
         if not program.source.strip():
-            return Grade(verdict="no_code")
+            return Grade(verdict="no_code", cause="no-code", trust=_trust(reference, False))
         if not self._clients:
             raise RuntimeError("the grader is not open")
         job = Job(program=program.source, reference=reference, alone=alone)
-        if self._grading == "split":
+        if self._grading == "split" or reference.style == "unittest":
             return await self._grade(job)
         official = await self._grade(replace(job, official=True))
         # Each difference is a sample that fooled one of the two, or a value that cannot be shipped.
@@ -129,18 +130,21 @@ class FunctionalGrader:
         finally:
             self._free.put(client)
         if isinstance(outcome, WorkerError):
-            return Failure(stage="grade", message=_one_line(str(outcome)), retryable=True)
+            return Failure(stage="grade", message=one_line(str(outcome)), retryable=True)
         # Timeouts do not count: what one program wastes says nothing of the next.
         if outcome.verdict in ("passed", "wrong"):
             seconds = max(self._seconds.get(problem_id, 0.0), outcome.duration_s)
             self._seconds[problem_id] = seconds
         if outcome.verdict not in VERDICTS:
             message = f"the tests of {problem_id}: {outcome.detail}"
-            return Failure(stage="grade", message=_one_line(message))
+            return Failure(stage="grade", message=one_line(message))
         return Grade(
             verdict=outcome.verdict,
-            detail=_one_line(outcome.detail),
+            cause=outcome.cause,
+            detail=one_line(outcome.detail),
             duration_s=outcome.duration_s,
+            trust=_trust(job.reference, job.official),
+            failing_call=_failing_call(outcome),
         )
 
     async def close(self) -> None:
@@ -160,8 +164,15 @@ class FunctionalGrader:
                     return outcome
                 raise WorkerError(outcome.detail)
             except WorkerError as error:
-                if error.out_of_time and failure.out_of_time:
-                    return Outcome(verdict="timeout", detail=TOO_SLOW, duration_s=0.0)
+                # At `bare` another sample could have sent that signal: then it takes two.
+                sure = failure.out_of_time or client.facts.get("level") != "bare"
+                if error.out_of_time and not error.blameless and sure:
+                    return Outcome(
+                        verdict="timeout",
+                        detail=TOO_SLOW,
+                        duration_s=0.0,
+                        cause="timeout-checker",
+                    )
                 failure = error
                 if not error.blameless:
                     tries += 1
@@ -169,10 +180,14 @@ class FunctionalGrader:
         return failure
 
 
-def _one_line(text: str) -> str:
-    """`text` with everything escaped that is not printable, cut to `MAX_DETAIL`."""
-    shown = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text[: MAX_DETAIL + 1]
-    )
-    return shown if len(shown) <= MAX_DETAIL else shown[: MAX_DETAIL - 1] + "…"
+def _trust(reference: Reference, official: bool) -> Trust:
+    """Whether tests ran beside the program. Inputs never do."""
+    beside = bool(reference.test) and (official or reference.style == "unittest")
+    return "same-process" if beside else "split"
+
+
+def _failing_call(outcome: Outcome) -> FailingCall | None:
+    call, expected, got = map(one_line, outcome.failing)
+    if not call or outcome.verdict == "passed":
+        return None
+    return FailingCall(call=call, expected=expected, got=got)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trueval.report.wording import LOWER_TRUST
+
 # Control characters end a parser's patience, and direction marks show code in another order than
 # it runs (CVE-2021-42574). Both are shown by their number instead.
 UNSEEN = re.compile(
@@ -54,6 +56,7 @@ def _outcome(completion: Mapping[str, Any], grade: Mapping[str, Any] | None) -> 
 def _body(sample: Mapping[str, Any], detail: str) -> Iterator[str]:
     if detail:
         yield f'<p class="full">{safe(detail)}</p>'
+    yield from _verdict(sample.get("grade") or {})
     for role, text in _prompt(sample["request"].get("prompt") or {}):
         yield _block(role, text)
     completion = sample["completion"]
@@ -64,6 +67,17 @@ def _body(sample: Mapping[str, Any], detail: str) -> Iterator[str]:
         if program := sample.get(key):
             edits = ", ".join(program.get("edits") or ())
             yield _block(f"{name} (edits: {edits or 'none'})", program["source"])
+
+
+def _verdict(grade: Mapping[str, Any]) -> Iterator[str]:
+    """What a verdict rests on: its cause, the call that failed, and how far it can be believed."""
+    if cause := grade.get("cause"):
+        yield f'<p class="full">cause: {safe(cause)}</p>'
+    if grade.get("trust", "split") != "split":
+        yield f'<p class="full">{safe(LOWER_TRUST)}: the tests ran beside the program</p>'
+    if call := grade.get("failing_call"):
+        lines = [f"{name:<9}{call[name]}" for name in ("call", "expected", "got") if call[name]]
+        yield _block("failing call", "\n".join(lines))
 
 
 def _prompt(prompt: Mapping[str, Any]) -> list[tuple[str, str]]:

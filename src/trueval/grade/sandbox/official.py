@@ -27,20 +27,32 @@ def run(line: Line, source: bytes, compiled: Callable[[bytes], CodeType]) -> NoR
     """Run the program, then its tests, and report with the secret. Never returns."""
     namespace: dict[str, Any] = {}
     line.receive()
-    try:
-        exec(compiled(source), namespace)
-        outcome = PASSED
-    except BaseException as error:
-        outcome = _described(error)
+    outcome = outcome_of(lambda: exec(compiled(source), namespace))
     if outcome == PASSED:
         line.send(PASSED)
         test = line.receive().decode("utf-8", "surrogatepass")
-        try:
-            exec(compile(test, TEST_FILE, "exec", dont_inherit=True, optimize=0), namespace)
-        except BaseException as error:
-            outcome = _described(error)
+        outcome = outcome_of(lambda: exec(compiled_test(test), namespace))
     if outcome[:1] == OUT_OF_MEMORY:
         namespace.clear()
+    report(line, outcome)
+
+
+def compiled_test(test: str) -> CodeType:
+    """The tests' code, under a name by which their frames are known."""
+    return compile(test, TEST_FILE, "exec", dont_inherit=True, optimize=0)
+
+
+def outcome_of(action: Callable[[], object]) -> bytes:
+    """A letter for how `action` ended, and the exception if it raised one."""
+    try:
+        action()
+    except BaseException as error:
+        return described(error, is_wrong=_is_a_failed_test(error))
+    return PASSED
+
+
+def report(line: Line, outcome: bytes) -> NoReturn:
+    """Tell the outcome with the secret, and end the process."""
     sys.settrace(None)
     # Only now: until here the secret is not in this process at all.
     line.send(wire.DONE)
@@ -48,12 +60,13 @@ def run(line: Line, source: bytes, compiled: Callable[[bytes], CodeType]) -> NoR
     _exit(0)
 
 
-def _described(error: BaseException) -> bytes:
+def described(error: BaseException, *, is_wrong: bool) -> bytes:
+    """An exception as an outcome. `is_wrong`: it is a test's, and says that the answer was."""
     if isinstance(error, MemoryError):
         return OUT_OF_MEMORY + b"MemoryError"
     if isinstance(error, SystemExit):
         return EXITED + b"exit before the tests ended"
-    letter = WRONG if _is_a_failed_test(error) else ERROR
+    letter = WRONG if is_wrong else ERROR
     try:
         name, text = type(error).__name__, str(error)[:500]
         detail = f"{name}: {text}" if text else name
@@ -66,7 +79,13 @@ def _is_a_failed_test(error: BaseException) -> bool:
     """Whether an `assert` of the tests failed, and not one of the program's own."""
     if not isinstance(error, AssertionError):
         return False
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    return files_of(error)[-1:] == [TEST_FILE]
+
+
+def files_of(error: BaseException) -> list[str]:
+    """The file of each frame that an exception came through, the one that raised it last."""
+    files, trace = [], error.__traceback__
+    while trace is not None:
+        files.append(trace.tb_frame.f_code.co_filename)
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_filename == TEST_FILE
+    return files

@@ -11,111 +11,43 @@ import contextlib
 import os
 import select
 import signal
-import struct
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from trueval.grade.sandbox import codec, wire
 from trueval.grade.sandbox.candidate import MAX_REPLY_BYTES
+from trueval.grade.sandbox.endings import (
+    CandidateError,
+    GraderGoneError,
+    NotSentError,
+    NotSetUpError,
+    SampleOver,
+    UnsupportedError,
+)
+from trueval.grade.sandbox.orders import Orders
 from trueval.grade.sandbox.references import referenced
 from trueval.grade.sandbox.zygote import patience_s
 
-CONTROL_BYTES = 4096
 NO_ANSWER = "its answer is no answer"
+NAP_S = 0.0003
+"""How long to let answers to a batch gather: waking for each costs both sides more than it."""
 SIGXCPU = int(signal.SIGXCPU)
 POLLIN, POLLOUT = select.POLLIN, select.POLLOUT
 
 
-class HarnessError(Exception):
-    """Something of ours failed, or a test asks for what cannot be done. It is no verdict."""
-
-
-class NotSetUpError(HarnessError):
-    """A candidate's process ended before it was ready for a program: another may do better."""
-
-
-class SampleOver(BaseException):
-    """The candidate can answer no more: `verdict` and `detail` say what became of it."""
-
-    def __init__(self, verdict: str, detail: str) -> None:
-        super().__init__(verdict, detail)
-        self.verdict, self.detail = verdict, detail
-
-
-class GraderGoneError(BaseException):
-    """Nobody waits for an answer any more."""
-
-
-class CandidateError(Exception):
-    """The candidate raised an exception that is no built-in one."""
-
-
-class Zygote:
-    """The checker's end of the control socket: it hands out candidates, and has them ended."""
-
-    def __init__(self, control: Any, jobs: int, timeout_s: float, memory_mb: int) -> None:
-        self.control, self.jobs = control, jobs
-        self.timeout_s, self.memory_mb = timeout_s, memory_mb
-        self._waiting: list[tuple[int, int]] = []
-        self._ended: dict[int, tuple[int, int, str]] = {}
-
-    def order(self, kind: bytes, number: int, value: float = 0.0) -> None:
-        """Tell the zygote something about one candidate."""
-        self.control.send(wire.CONTROL.pack(kind, number, value))
+class Zygote(Orders):
+    """The checker's end of the zygote, and the candidates that come from it."""
 
     def next_candidate(self, *, alone: bool) -> Session:
         """A fresh candidate; nothing is left of the one before."""
-        if alone:
-            while self._waiting:
-                os.close(self._waiting.pop()[1])
-            self.order(wire.ALONE, 0)
-            while self._hear() != (wire.FORKED, 1.0):
-                while self._waiting:
-                    os.close(self._waiting.pop()[1])
-        while True:
-            while not self._waiting:
-                self._hear()
-            number, fd = self._waiting.pop(0)
-            if not _is_closed(fd):
-                return Session(self, number, fd)
-            # Somebody ended it while it waited: that says nothing of the next program.
-            os.close(fd)
-            self.stopped(number)
-
-    def stopped(self, number: int) -> tuple[int, int, str]:
-        """End a candidate: its exit status, peak memory in KiB and the zygote's reason, if any."""
-        if number not in self._ended:
-            self.order(wire.STOP, number)
-        while number not in self._ended:
-            self._hear()
-        end = self._ended[number]
-        self._ended.clear()
-        return end
-
-    def has_ended(self, number: int) -> bool:
-        """Read what the zygote has to say: whether it is that this candidate ended."""
-        self._hear()
-        return number in self._ended
-
-    def _hear(self) -> tuple[bytes, float]:
-        message, rights, _, _ = self.control.recvmsg(CONTROL_BYTES, 64)
-        if not message:
-            os._exit(3)  # the grader starts both anew, and has this job done again
-        kind, number, value = wire.CONTROL.unpack_from(message)
-        if kind == wire.FORKED:
-            ((_, _, fd),) = rights
-            self._waiting.append((number, struct.unpack("i", fd)[0]))
-        elif kind == wire.ENDED:
-            status, peak_kb, size = wire.END.unpack_from(message, wire.CONTROL.size)
-            reason = message[-size:].decode() if size else ""
-            self._ended[number] = (status, peak_kb, reason)
-        return kind, value
+        return Session(self, *self.next_socket(alone=alone))
 
 
 class Session:
     """One candidate, from its program to its end."""
 
-    def __init__(self, zygote: Zygote, number: int, fd: int) -> None:
+    def __init__(self, zygote: Orders, number: int, fd: int) -> None:
         self._zygote, self._number, self._fd = zygote, number, fd
         self._begun = self._is_gone = self._is_slow = False
         self._asked_at = time.monotonic()
@@ -125,6 +57,8 @@ class Session:
         """What became of it, once it can answer no more: a test cannot take that back."""
         self.unshippable = ""
         """What kind of answer was not data, if one was not."""
+        self.asked = self.replied = b""
+        """The last call and the answer to it, as they crossed."""
 
     def send(self, request: bytes) -> None:
         """Send a request, and wait for no reply."""
@@ -151,9 +85,14 @@ class Session:
         self._is_slow = self.waited_s > patience_s(self._zygote.timeout_s)
         return reply
 
-    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What the entry point returns; what it changed in its arguments is changed here too."""
-        reply = self.ask(self._request(args, kwargs))
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any], wrap: bytes = b"") -> Any:
+        """What the entry point returns; what it changed in its arguments is changed here too.
+
+        `wrap`: `TRUTH`, for no more than whether that is true.
+        """
+        self.replied = b""
+        self.asked = request = self._request(args, kwargs)
+        self.replied = reply = self.ask(wrap + request)
         if reply[:1] != wire.VALUE_AND_ARGUMENTS:
             return self.value_of(reply)
         size = int.from_bytes(reply[1:5], "big")
@@ -163,6 +102,53 @@ class Session:
             codec.copy_back((args, kwargs), changed)
         return value
 
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the program's namespace, as plain data."""
+        self.replied = b""
+        self.asked = request = wire.EVALUATE + expression.encode()
+        self.replied = reply = self.ask(request)
+        return self.value_of(reply)
+
+    def each_reply(self, batch: bytes, count: int) -> Iterator[bytes]:
+        """The replies to `count` calls that are asked for at once, each as soon as it is here."""
+        if self.over is not None:
+            raise self.over
+        self._asked_at = time.monotonic()
+        self.send(wire.BATCH + batch)
+        data, place = b"", 0
+        for _ in range(count):
+            self.replied = b""
+            while (end := _end_of_frame(data, place)) > len(data):
+                if end - place > MAX_REPLY_BYTES:
+                    raise self.end("crashed", "reply too large", "protocol")
+                data, place = data[place:] + self._more(end - len(data)), 0
+            self.replied = reply = data[place + 4 : end]
+            place = end
+            yield reply
+        if place < len(data):
+            raise self.end("crashed", NO_ANSWER, "protocol")
+
+    def _more(self, owed: int) -> bytes:
+        """What comes next: at least a byte, and as many as are owed if those are many."""
+        parts = [self._timed_read(max(65536, min(owed, 1 << 20)))]
+        owed -= len(parts[0])
+        while owed > 0:
+            parts.append(self._timed_read(max(65536, min(owed, 1 << 20))))
+            owed -= len(parts[-1])
+        return b"".join(parts)
+
+    def _timed_read(self, most: int) -> bytes:
+        # The candidate goes on while its answers are compared here. Only waiting counts.
+        self._asked_at = time.monotonic()
+        if self._begun:
+            time.sleep(NAP_S)
+        data = self._read(most)
+        if not self._begun:
+            data = self._without_begun(data)
+        self.waited_s += time.monotonic() - self._asked_at
+        self._is_slow = self.waited_s > patience_s(self._zygote.timeout_s)
+        return data
+
     def value_of(self, reply: bytes) -> Any:
         """The value in a reply. Raises what the candidate raised."""
         kind = reply[:1]
@@ -171,15 +157,15 @@ class Session:
         if kind == wire.RAISED:
             raise _exception(reply[1:])
         if kind == wire.NO_MEMORY:
-            raise self.end("out_of_memory", "MemoryError")
+            raise self.end("out_of_memory", "MemoryError", "out-of-memory")
         if kind == wire.EXITED:
-            raise self.end("crashed", "exit before the tests ended")
-        raise self.end("crashed", NO_ANSWER)
+            raise self.end("crashed", "exit before the tests ended", "exited")
+        raise self.end("crashed", NO_ANSWER, "protocol")
 
-    def end(self, verdict: str, detail: str) -> SampleOver:
+    def end(self, verdict: str, detail: str, cause: str) -> SampleOver:
         """Ask no more; the exception to raise. Only the first end counts."""
         if self.over is None:
-            self.over = SampleOver(verdict, detail)
+            self.over = SampleOver(verdict, detail, cause)
         return self.over
 
     def close(self) -> None:
@@ -201,15 +187,15 @@ class Session:
             except codec.NotData as error:
                 if self.unshippable:
                     text = f"unsupported value: {self.unshippable}"
-                    raise CandidateError(text) from None
-                raise HarnessError(f"a test passes what is not data: {error}") from None
+                    raise UnsupportedError(text) from None
+                raise NotSentError(f"a test passes what is not data: {error}") from None
             return wire.CALL_WITH_REFERENCES + named
 
     def _decoded(self, data: bytes) -> Any:
         try:
             value = codec.decode(data)
         except codec.DecodeError:
-            raise self.end("crashed", NO_ANSWER) from None
+            raise self.end("crashed", NO_ANSWER, "protocol") from None
         if isinstance(value, codec.Opaque):
             self.unshippable = value.type_name
         return value
@@ -221,11 +207,11 @@ class Session:
             if len(data) >= 4:
                 end = 4 + int.from_bytes(data[:4], "big")
                 if end > MAX_REPLY_BYTES:
-                    raise self.end("crashed", "reply too large")
+                    raise self.end("crashed", "reply too large", "protocol")
                 if len(data) == end:
                     return bytes(data[4:])
                 if len(data) > end:
-                    raise self.end("crashed", NO_ANSWER)
+                    raise self.end("crashed", NO_ANSWER, "protocol")
                 if isinstance(data, bytes):
                     data = bytearray(data)
             data += self._read(1 << 18)
@@ -295,22 +281,34 @@ class Session:
             self.over = _over_by(reason)
             return self.over
         if code == -SIGXCPU:  # the kernel's own count was ahead of ours
-            return self.end("timeout", "timeout (cpu): the kernel's limit")
+            return self.end("timeout", "timeout (cpu): the kernel's limit", "timeout-cpu")
         if code < 0 and peak_kb > 0.8 * 1024 * self._zygote.memory_mb:
-            return self.end("out_of_memory", f"signal {-code} at {peak_kb // 1024} MB")
+            detail = f"signal {-code} at {peak_kb // 1024} MB"
+            return self.end("out_of_memory", detail, "out-of-memory")
         how = f"signal {-code}" if code < 0 else f"exited {code}"
-        return self.end("crashed", f"{how} before the tests ended")
+        cause = "signal" if code < 0 else "exited"
+        return self.end("crashed", f"{how} before the tests ended", cause)
 
 
-def _is_closed(fd: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, 0)  # hang-ups are always reported
-    return bool(poll.poll(0))
+def _end_of_frame(data: bytes, place: int) -> int:
+    """Where the frame at `place` ends, or its length does while that is not all there."""
+    if len(data) < place + 4:
+        return place + 4
+    return place + 4 + int.from_bytes(data[place : place + 4], "big")
+
+
+# What a zygote's reason begins with, up to the colon, and what that means.
+_REASONS = {
+    "timeout (cpu)": ("timeout", "timeout-cpu"),
+    "timeout (wall)": ("timeout", "timeout-wall"),
+    "memory": ("out_of_memory", "out-of-memory"),
+}
 
 
 def _over_by(reason: str) -> SampleOver:
     """The end of a candidate that used too much time or memory."""
-    return SampleOver("timeout" if reason.startswith("timeout") else "out_of_memory", reason)
+    verdict, cause = _REASONS[reason.partition(":")[0]]
+    return SampleOver(verdict, reason, cause)
 
 
 def _exception(reply: bytes) -> Exception:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import marshal
 import os
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_ANSWER_BYTES = 64 * 1024
 
-# What a checker asks of a candidate; all but the first three get exactly one reply.
-LOAD, LOAD_SOURCE, OFFICIAL = b"L", b"S", b"O"
+# What a checker asks of a candidate; the first four load a program and
+# get no reply; a BATCH gets one for each of its calls, all others exactly one.
+LOAD, LOAD_SOURCE, OFFICIAL, UNITTEST = b"L", b"S", b"O", b"U"
 SYNC, EVALUATE, EXECUTE = b"Y", b"V", b"X"
-CALL, CALL_WITH_REFERENCES = b"C", b"R"
+CALL, CALL_WITH_REFERENCES, TRUTH, BATCH = b"C", b"R", b"T", b"B"
 # What a candidate replies.
 VALUE, VALUE_AND_ARGUMENTS, RAISED, NO_MEMORY, EXITED, DONE = b"v", b"a", b"r", b"m", b"x", b"d"
 BEGUN, NOT_BEGUN = b".", b"!"
@@ -67,13 +68,32 @@ def write_all(fd: int, content: bytes) -> None:
         written = os.write(fd, content)
 
 
-def answer_frame(job: int, verdict: str, duration_s: float, detail: str) -> bytes:
-    """What a checker says of one job."""
-    lines = (str(job), verdict, f"{duration_s:.6f}", detail)
+def answer_frame(
+    job: int,
+    verdict: str,
+    duration_s: float,
+    detail: str,
+    cause: str = "",
+    failing: tuple[str, str, str] = ("", "", ""),
+) -> bytes:
+    """What a checker says of one job. Of the texts only `detail` may hold a newline."""
+    lines = (str(job), verdict, f"{duration_s:.6f}", cause, *failing, detail)
     return packed("\n".join(lines).encode("utf-8", "replace")[:MAX_ANSWER_BYTES])
 
 
-def parse_answer(content: bytes) -> tuple[int, str, float, str]:
-    """Job, verdict, duration and detail. Raises `ValueError` for anything else."""
-    job, verdict, duration_s, detail = content.decode("utf-8", "replace").split("\n", 3)
-    return int(job), verdict, float(duration_s), detail
+class Answer(NamedTuple):
+    """What a checker said of one job."""
+
+    verdict: str
+    duration_s: float
+    cause: str
+    failing: tuple[str, str, str]
+    """The failing call, what it should have returned, and what it did; all empty for none."""
+    detail: str
+
+
+def parse_answer(content: bytes) -> Answer:
+    """The answer in a frame. Raises `ValueError` for anything else."""
+    lines = content.decode("utf-8", "replace").split("\n", 7)
+    _, verdict, duration_s, cause, call, expected, got, detail = lines
+    return Answer(verdict, float(duration_s), cause, (call, expected, got), detail)

@@ -1,0 +1,288 @@
+"""Tests that are bare asserts, as MBPP has them: which part of each runs where.
+
+A test runs here, with the stand-in under the entry point's name. What an argument needs of the
+program's own (a class that it defines, an object that the test's set-up makes of it) is not here:
+then the call alone, `f(Node(1))`, is evaluated beside the program, and so are the statements that
+make what it needs. What the call is compared with never leaves.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any, Protocol
+
+from trueval.grade.sandbox.endings import HarnessError, NotSentError, UnsupportedError
+
+TEST_FILE = "<test>"
+STAND_IN = "__candidate__"
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_EVERYWHERE = frozenset({*vars(builtins), "__name__"})
+
+
+class Candidate(Protocol):
+    """What a test can ask of the program."""
+
+    def execute(self, statements: str) -> None:
+        """Run statements in the program's namespace."""
+
+
+class BadTestError(ValueError):
+    """The test cannot be run in this style."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One statement of a test."""
+
+    node: ast.stmt
+    free: frozenset[str]
+    binds: frozenset[str]
+    is_there: bool = False
+    """It makes something of the program's own, and runs beside the program."""
+    calls_there: bool = False
+    """Its calls take something of the program's own."""
+    here: CodeType | None = None
+    there: CodeType | None = None
+    """With its calls evaluated beside the program; None where that cannot be."""
+    needs: tuple[int, ...] = ()
+    """Statements that have to have run beside the program before."""
+    source: str = ""
+
+
+class Asserts:
+    """A test as steps, each decided once."""
+
+    def __init__(self, test: str, entry_point: str, prelude: str, solution: str) -> None:
+        """`solution`: the canonical one; its imports are there for tests that lean on them."""
+        self._entry = entry_point
+        tree = ast.parse(test)
+        known = _EVERYWHERE | {entry_point} | _bound_by(_parsed(prelude))
+        bound = known | _bound_by(tree)
+        wanted = set[str]().union(*(_free(node) for node in tree.body)) - bound
+        body = [*_imports_for(wanted, _parsed(solution)), *tree.body]
+        self._steps = [Step(node, _free(node), _binds(node)) for node in body]
+        foreign = wanted - set[str]().union(*(step.binds for step in self._steps))
+        if not any(_asserts(step.node) for step in self._steps):
+            raise BadTestError("there is no assert")
+        for place, step in enumerate(self._steps):
+            self._place(place, step, foreign)
+
+    def run(self, namespace: dict[str, Any], candidate: Candidate) -> None:
+        """Run every step. Raises whatever they raise."""
+        namespace[STAND_IN] = candidate
+        shipped: set[int] = set()
+        for place, step in enumerate(self._steps):
+            if step.is_there:
+                self._ship((*step.needs, place), shipped, candidate)
+                continue
+            if not step.calls_there and step.here is not None:
+                try:
+                    exec(step.here, namespace)
+                    continue
+                except (NotSentError, UnsupportedError):
+                    if step.there is None:
+                        raise
+            if step.there is None:
+                raise HarnessError(f"a test passes what only the program has: {step.source[:80]}")
+            self._ship(step.needs, shipped, candidate)
+            exec(step.there, namespace)
+
+    def _place(self, place: int, step: Step, foreign: set[str]) -> None:
+        """Decide where a step runs, and what of it is shipped."""
+        node, step.source = step.node, ast.unparse(step.node)
+        if not _asserts(node) and step.free & foreign:
+            step.is_there, step.needs = True, self._needed(step.free, place)
+            foreign |= step.binds
+            return
+        calls = [*_calls(node, self._entry)]
+        inside = frozenset[str]().union(*map(_free, calls))
+        step.calls_there = bool(inside & foreign)
+        outside = _free(_without(node, self._entry)) & foreign
+        if outside:
+            name = min(outside)
+            raise BadTestError(f"an assert needs {name!r}, which neither it nor the tests define")
+        step.here = _compiled(_Truths(self._entry).visit(copy.deepcopy(node)))
+        if isinstance(node, ast.Assert) and not any(_inner(call, node) for call in calls):
+            step.there = _compiled(_Remote(self._entry).visit(copy.deepcopy(node)))
+            step.needs = self._needed(inside, place)
+
+    def _needed(self, names: Iterable[str], before: int) -> tuple[int, ...]:
+        """The statements that make what these names stand for, in their order."""
+        wanted, found = set(names), []
+        for place in range(before - 1, -1, -1):
+            step = self._steps[place]
+            if step.binds & wanted and not _asserts(step.node):
+                found.append(place)
+                wanted |= step.free
+        return tuple(reversed(found))
+
+    def _ship(self, places: Iterable[int], shipped: set[int], candidate: Candidate) -> None:
+        owed = [place for place in places if place not in shipped]
+        shipped.update(owed)
+        if owed:
+            candidate.execute("\n".join(self._steps[place].source for place in owed))
+
+
+class _Truths(ast.NodeTransformer):
+    """`assert f(x)` asks for no more than whether the answer is true: that much of any answer,
+    also of a match object, is data."""
+
+    def __init__(self, entry: str) -> None:
+        self._entry = entry
+
+    def visit_Assert(self, node: ast.Assert) -> ast.Assert:
+        call = node.test.operand if isinstance(node.test, ast.UnaryOp) else node.test
+        negates = not isinstance(node.test, ast.UnaryOp) or isinstance(node.test.op, ast.Not)
+        if negates and _is_call(call, self._entry):
+            assert isinstance(call, ast.Call)
+            call.func = _attribute(call.func, "truth")
+        return node
+
+
+class _Remote(ast.NodeTransformer):
+    """Each call of the program as an expression that is evaluated beside it."""
+
+    def __init__(self, entry: str) -> None:
+        self._entry = entry
+
+    def visit_Assert(self, node: ast.Assert) -> ast.Assert:
+        if _is_call(node.test, self._entry):
+            node.test = _evaluated(node.test, "bool({})")
+        elif isinstance(node.test, ast.UnaryOp) and _is_call(node.test.operand, self._entry):
+            node.test.operand = _evaluated(node.test.operand, "bool({})")
+        node.test = self.visit(node.test)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if _is_call(node, self._entry):
+            return _evaluated(node, "{}")
+        return self.generic_visit(node)
+
+
+def _evaluated(call: ast.expr, pattern: str) -> ast.expr:
+    source = ast.Constant(pattern.format(ast.unparse(call)))
+    remote = ast.Call(_attribute(call, "evaluate"), [source], [])
+    return ast.fix_missing_locations(ast.copy_location(remote, call))
+
+
+def _attribute(at: ast.expr, name: str) -> ast.expr:
+    stand_in = ast.Attribute(ast.Name(STAND_IN, ast.Load()), name, ast.Load())
+    return ast.fix_missing_locations(ast.copy_location(stand_in, at))
+
+
+def _compiled(node: ast.stmt) -> CodeType:
+    # optimize=0: under `python -O` every assert would vanish, and every program pass.
+    tree = ast.Module([node], [])
+    return compile(tree, TEST_FILE, "exec", dont_inherit=True, optimize=0)
+
+
+def _parsed(source: str) -> ast.Module:
+    for text in (source, source + "\n    pass"):
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError):
+            continue  # an unfinished prompt, or plain text
+    return ast.Module([], [])
+
+
+def _imports_for(names: set[str], solution: ast.Module) -> Iterator[ast.stmt]:
+    """Imports of what tests use and do not import: the solution's own, or of a standard module."""
+    for node in solution.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name.partition(".")[0]) in names:
+                    single = copy.copy(node)
+                    single.names = [alias]
+                    names = names - {alias.asname or alias.name.partition(".")[0]}
+                    yield single
+    for name in sorted(names & sys.stdlib_module_names):
+        yield ast.fix_missing_locations(ast.Import([ast.alias(name)], lineno=1, col_offset=0))
+
+
+def _bound_by(tree: ast.Module) -> frozenset[str]:
+    return frozenset[str]().union(*map(_binds, tree.body))
+
+
+def _binds(node: ast.stmt) -> frozenset[str]:
+    """Names that a statement gives a value, or whose value it changes."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return frozenset({node.name})
+    if isinstance(node, ast.Expr):  # `tree.insert(3)`
+        return _free(node)
+    found = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store | ast.Del):
+            found.add(part.id)
+        elif isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store):
+            found |= {name.id for name in ast.walk(part) if isinstance(name, ast.Name)}
+        elif isinstance(part, ast.alias):
+            found.add(part.asname or part.name.partition(".")[0])
+        elif isinstance(part, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and part.name:
+            found.add(part.name)
+    return frozenset(found)
+
+
+def _free(node: ast.AST) -> frozenset[str]:
+    """Names that a piece of code takes from around it."""
+    loaded = {
+        part.id
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+    }
+    return frozenset(loaded - _of_inner_scopes(node))
+
+
+def _of_inner_scopes(node: ast.AST) -> set[str]:
+    """Names of loops in expressions, of parameters, and of what functions store."""
+    found: set[str] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.comprehension):
+            found |= {name.id for name in ast.walk(part.target) if isinstance(name, ast.Name)}
+        elif isinstance(part, _SCOPES):
+            found |= {name.arg for name in ast.walk(part.args) if isinstance(name, ast.arg)}
+            if not isinstance(part, ast.Lambda):
+                found |= {
+                    name.id
+                    for name in ast.walk(part)
+                    if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+                }
+    return found
+
+
+def _inner(call: ast.Call, statement: ast.stmt) -> bool:
+    """Whether a call takes names of a scope that it stands in: alone it makes no sense."""
+    return bool(_free(call) & _of_inner_scopes(statement))
+
+
+def _calls(node: ast.AST, entry: str) -> Iterator[ast.Call]:
+    """The outermost calls of the entry point."""
+    if isinstance(node, ast.Call) and _is_call(node, entry):
+        yield node
+        return
+    for part in ast.iter_child_nodes(node):
+        yield from _calls(part, entry)
+
+
+def _is_call(node: ast.AST, entry: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == entry
+
+
+def _without(node: ast.stmt, entry: str) -> ast.stmt:
+    """The statement with each call of the entry point as a constant."""
+
+    class Blank(ast.NodeTransformer):
+        def visit_Call(self, call: ast.Call) -> ast.AST:
+            return ast.Constant(None) if _is_call(call, entry) else self.generic_visit(call)
+
+    blank: ast.stmt = Blank().visit(copy.deepcopy(node))
+    return blank
+
+
+def _asserts(node: ast.stmt) -> bool:
+    return any(isinstance(part, ast.Assert) for part in ast.walk(node))
