@@ -10,45 +10,24 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from trueval.errors import ControlsFailedError, InfraError
-from trueval.honesty.shapes import BASE_SHAPES, CHEATS, SHAPES, SLOW_CHEATS
+from trueval.honesty.control_answers import CEILING_SHAPES, Chain, Control, control_answers
 from trueval.paths import cache_dir
 from trueval.protocols import Grader
-from trueval.stops import cut_at_stop
 from trueval.types import (
     Failure,
     Grade,
     Mode,
-    Problem,
-    Program,
     Reference,
     TaskData,
     digest_of,
     to_json,
 )
-
-
-class Chain(Protocol):
-    """A pipeline as controls see it."""
-
-    @property
-    def name(self) -> str:
-        """For the digest."""
-        ...
-
-    @property
-    def steps(self) -> Sequence[Any]:
-        """For the digest; none means that a body is taken as it is."""
-        ...
-
-    def __call__(self, text: str, problem: Problem) -> tuple[Program, Program | None]:
-        """The program, and the repaired one if there is any."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +78,8 @@ class ControlsReport:
         return "\n  ".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class _Control:
-    name: str
-    is_right: bool
-    problem_id: str
-    program: Program
+MAX_UNREACHED = 0.5
+"""Share of holes that tests may not reach; a grader that runs no tests would have it at 1."""
 
 
 async def run_controls(
@@ -115,6 +90,7 @@ async def run_controls(
     mode: Mode,
     stop: Sequence[str],
     isolation: Mapping[str, Any],
+    end_tokens: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda _done, _of: None,
     use_cache: bool = True,
 ) -> ControlsReport:
@@ -123,12 +99,16 @@ async def run_controls(
     `isolation` is what the open grader said of itself. `progress` is told (done, of).
     Raises `InfraError` when a control could not be graded at all.
     """
-    digest = controls_digest(task, pipeline, grader, mode=mode, stop=stop, isolation=isolation)
+    digest = controls_digest(
+        task, pipeline, grader, mode=mode, stop=stop, isolation=isolation, end_tokens=end_tokens
+    )
     file = cache_dir() / "controls" / f"{digest}.json"
     if use_cache and (known := _recall(file)):
         return known
     started = time.monotonic()
-    controls = [*_controls(task, pipeline, mode=mode, stop=stop)]
+    controls = [
+        *control_answers(task, pipeline, mode=mode, stop=stop, end_tokens=end_tokens),
+    ]
     passed = await _grade_all(controls, task.references, grader, progress)
     report = _report(controls, passed, digest=digest, duration_s=time.monotonic() - started)
     if report.passed:
@@ -155,6 +135,7 @@ def controls_digest(
     mode: Mode,
     stop: Sequence[str],
     isolation: Mapping[str, Any],
+    end_tokens: Sequence[str] = (),
 ) -> str:
     """What controls depend on: data, problems, pipeline and grader with their code, machine."""
     code = {type(part).__module__ for part in (*pipeline.steps, grader, pipeline)}
@@ -164,36 +145,15 @@ def controls_digest(
             "pipeline": [pipeline.name, [type(step).__qualname__ for step in pipeline.steps]],
             "grader": [type(grader).__qualname__, to_json(isolation)],
             "mode": mode,
-            "stop": list(stop),
-            "code": {name: _code_digest(name) for name in sorted({*code, __name__})},
+            "stop": [list(stop), list(end_tokens)],
+            "code": {name: code_digest(name) for name in sorted({*code, __name__})},
             "machine": [platform.node(), platform.machine(), platform.release(), sys.version],
         }
     )[:24]
 
 
-def _controls(
-    task: TaskData, pipeline: Chain, *, mode: Mode, stop: Sequence[str]
-) -> Iterator[_Control]:
-    for name, body in CHEATS.items():  # slow ones first: they end while others go on
-        for problem in task.problems[: SLOW_CHEATS.get(name)]:
-            # Repairs are graded too: a repair that makes a cheat pass is a forged score.
-            for program in pipeline(cut_at_stop(body, stop), problem):
-                if program is not None:
-                    yield _Control(name, False, problem.problem_id, program)
-    # With no step that finds code, only raw bodies are answers; a chat model never sends those.
-    shapes = SHAPES if pipeline.steps or mode == "chat" else dict.fromkeys(BASE_SHAPES)
-    for problem in task.problems:
-        reference = task.references[problem.problem_id]
-        for name in shapes:
-            text = SHAPES[name](problem, reference)
-            # A base model's stop sequences cannot meet the answers that only chat models give.
-            if mode == "chat" or name in BASE_SHAPES:
-                text = cut_at_stop(text, stop)
-            yield _Control(name, True, problem.problem_id, pipeline(text, problem)[0])
-
-
 async def _grade_all(
-    controls: Sequence[_Control],
+    controls: Sequence[Control],
     references: Mapping[str, Reference],
     grader: Grader,
     progress: Callable[[int, int], None],
@@ -229,7 +189,7 @@ async def _grade_all(
 
 
 def _report(
-    controls: Sequence[_Control],
+    controls: Sequence[Control],
     grades: Mapping[tuple[str, str], tuple[str, str]],
     *,
     digest: str,
@@ -237,8 +197,11 @@ def _report(
 ) -> ControlsReport:
     counts: dict[bool, dict[str, tuple[int, int]]] = {True: {}, False: {}}
     misses: dict[str, Miss] = {}
+    unreached = _unreached(controls, grades)
     for control in controls:
         verdict, detail = grades[control.problem_id, control.program.source]
+        if control.excuse is not None and control.problem_id in unreached:
+            continue
         as_it_must = (verdict == "passed") is control.is_right
         n, of = counts[control.is_right].get(control.name, (0, 0))
         counts[control.is_right][control.name] = (n + as_it_must, of + 1)
@@ -250,7 +213,7 @@ def _report(
                 detail=detail,
             )
             misses.setdefault(control.name, miss)
-    n, of = counts[True].get("bare_body", (1, 1))
+    n, of = next((counts[True][s] for s in CEILING_SHAPES if s in counts[True]), (1, 1))
     return ControlsReport(
         right=counts[True],
         cheats=counts[False],
@@ -261,7 +224,20 @@ def _report(
     )
 
 
-def _code_digest(module: str) -> str:
+def _unreached(
+    controls: Sequence[Control], grades: Mapping[tuple[str, str], tuple[str, str]]
+) -> set[str]:
+    """Problems whose tests pass whatever stands in the hole; none if that is true of too many."""
+    probed = {c.problem_id: c.excuse for c in controls if c.excuse is not None}
+    found = {
+        problem_id
+        for problem_id, probe in probed.items()
+        if grades[problem_id, probe.source][0] == "passed"
+    }
+    return found if len(found) <= MAX_UNREACHED * len(probed) else set()
+
+
+def code_digest(module: str) -> str:
     """Digest of a module's file and its neighbours: its package is what it may call."""
     try:
         file = Path(inspect.getfile(sys.modules[module]))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from trueval.errors import DataError, InfraError
 from trueval.score.intervals import cluster_bootstrap, few_informative, wilson
+from trueval.score.matches import MatchTally
 from trueval.score.outcomes import Outcomes, Tally
 from trueval.score.passk import pass_at_k
-from trueval.types import Completion, Estimate, Failure, Grade, Sample
+from trueval.types import Completion, Estimate, Failure, Grade, Metric, Sample
 
 DEFAULT_LEVEL = 0.95
 
@@ -21,7 +22,8 @@ class Scores:
     """Everything that the samples of one run say, raw and repaired apart."""
 
     raw: tuple[Estimate, ...]
-    """One a `k`, of what the model wrote. Empty when samples lack a verdict: no headline score."""
+    """One a metric, and for `pass` one a `k`, of what the model wrote. Empty when samples lack a
+    verdict: no headline score."""
     repaired: tuple[Estimate, ...]
     """The same after repair steps; equal to `raw` where they changed nothing."""
     outcomes: Outcomes
@@ -80,6 +82,7 @@ def estimates(
     problems: int,
     samples_per_problem: int,
     ks: Sequence[int] = (1,),
+    metrics: Sequence[Metric] = ("pass",),
     force: bool = False,
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
@@ -97,14 +100,17 @@ def estimates(
     for sample in samples:
         reader.add(sample)
 
-    def line(tally: Tally) -> tuple[Estimate, ...]:
-        if not (tally.outcomes.complete or force):
-            return ()
-        return tuple(estimate(tally, k, level=level, seed=seed, force=force) for k in ks)
+    def line(tally: Tally, matches: MatchTally) -> Iterator[Estimate]:
+        for metric in metrics if tally.outcomes.complete or force else ():
+            if metric != "pass":
+                yield matches.estimate(metric, level=level, seed=seed)
+                continue
+            for k in ks:
+                yield estimate(tally, k, level=level, seed=seed, force=force)
 
     return Scores(
-        raw=line(reader.raw),
-        repaired=line(reader.repaired),
+        raw=tuple(line(reader.raw, reader.matches)),
+        repaired=tuple(line(reader.repaired, reader.repaired_matches)),
         outcomes=reader.raw.outcomes,
         repaired_outcomes=reader.repaired.outcomes,
         edits=dict(reader.edits.most_common()),
@@ -122,6 +128,8 @@ class _Reader:
     def __init__(self, problems: int, samples_per_problem: int) -> None:
         self.raw = Tally(problems=problems, samples_per_problem=samples_per_problem)
         self.repaired = Tally(problems=problems, samples_per_problem=samples_per_problem)
+        size = {"problems": problems, "samples_per_problem": samples_per_problem}
+        self.matches, self.repaired_matches = MatchTally(**size), MatchTally(**size)
         self.edits: Counter[str] = Counter()
         self.repairs: Counter[str] = Counter()
         self.prompt_tokens = self.completion_tokens = 0
@@ -134,7 +142,11 @@ class _Reader:
         problem_id = sample.request.problem_id
         raw = _verdict(sample)
         self.raw.add(problem_id, raw)
-        self.repaired.add(problem_id, sample.repaired_grade if sample.repaired else raw)
+        repaired = sample.repaired_grade if sample.repaired else raw
+        self.repaired.add(problem_id, repaired)
+        for tally, grade in ((self.matches, raw), (self.repaired_matches, repaired)):
+            if isinstance(grade, Grade):
+                tally.add(problem_id, grade.matches)
         self._count_edits(sample)
         if isinstance(sample.completion, Completion):
             self.prompt_tokens += sample.completion.prompt_tokens

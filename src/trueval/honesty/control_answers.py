@@ -1,0 +1,118 @@
+"""Which answers controls send through a chain, and how each must come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from trueval.honesty import infill_shapes
+from trueval.honesty.shapes import BASE_SHAPES, CHEATS, SHAPES, SLOW_CHEATS
+from trueval.stops import cut_at_stop
+from trueval.types import Mode, Problem, Program, Reference, TaskData
+
+CEILING_SHAPES = ("bare_body", "middle")
+"""Right answers as a base model gives them: what is left of these after the stop cut."""
+
+SAMPLED_CHEATS = 164
+"""Problems of a large infilling task that each cheat is tried on, spread over all of it."""
+
+
+class Chain(Protocol):
+    """A pipeline as controls see it."""
+
+    @property
+    def name(self) -> str:
+        """For the digest."""
+        ...
+
+    @property
+    def steps(self) -> Sequence[Any]:
+        """For the digest; none means that a body is taken as it is."""
+        ...
+
+    def __call__(self, text: str, problem: Problem) -> tuple[Program, Program | None]:
+        """The program, and the repaired one if there is any."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One answer, and what must become of it."""
+
+    name: str
+    is_right: bool
+    problem_id: str
+    program: Program
+    excuse: Program | None = None
+    """A cheat that passes counts for nothing where this passes too: no test reaches the hole."""
+
+
+def control_answers(
+    task: TaskData,
+    pipeline: Chain,
+    *,
+    mode: Mode,
+    stop: Sequence[str],
+    end_tokens: Sequence[str] = (),
+) -> Iterator[Control]:
+    """Cheats, slow ones first so that they end while others go on, and then right answers."""
+    if task.kind == "infilling":
+        yield from _infilling(task, pipeline, mode, stop, end_tokens)
+    else:
+        yield from _completion(task, pipeline, mode, stop)
+
+
+def _completion(
+    task: TaskData, pipeline: Chain, mode: Mode, stop: Sequence[str]
+) -> Iterator[Control]:
+    for name, body in CHEATS.items():
+        for problem in task.problems[: SLOW_CHEATS.get(name)]:
+            # Repairs are graded too: a repair that makes a cheat pass is a forged score.
+            for program in pipeline(cut_at_stop(body, stop), problem):
+                if program is not None:
+                    yield Control(name, False, problem.problem_id, program)
+    # With no step that finds code, only raw bodies are answers; a chat model never sends those.
+    shapes = SHAPES if pipeline.steps or mode == "chat" else dict.fromkeys(BASE_SHAPES)
+    for problem in task.problems:
+        reference = task.references[problem.problem_id]
+        for name in shapes:
+            text = SHAPES[name](problem, reference)
+            # A base model's stop sequences cannot meet the answers that only chat models give.
+            if mode == "chat" or name in BASE_SHAPES:
+                text = cut_at_stop(text, stop)
+            yield Control(name, True, problem.problem_id, pipeline(text, problem)[0])
+
+
+def _infilling(
+    task: TaskData, pipeline: Chain, mode: Mode, stop: Sequence[str], end_tokens: Sequence[str]
+) -> Iterator[Control]:
+    if "pass" in task.metrics:
+        spread = task.problems[:: max(1, len(task.problems) // SAMPLED_CHEATS)]
+        for name in infill_shapes.CHEATS:
+            for problem in spread[: infill_shapes.SLOW_CHEATS.get(name)]:
+                yield from _cheats(name, problem, task.references[problem.problem_id], pipeline)
+    shapes = infill_shapes.infill_shapes(task.hole, chat=mode == "chat", end_tokens=end_tokens)
+    for problem in task.problems:
+        reference = task.references[problem.problem_id]
+        for name, shape in shapes.items():
+            text = cut_at_stop(shape(problem, reference), stop)
+            yield Control(name, True, problem.problem_id, pipeline(text, problem)[0])
+
+
+def _cheats(
+    name: str, problem: Problem, reference: Reference, pipeline: Chain
+) -> Iterator[Control]:
+    probe = _in_the_hole(problem, infill_shapes.cheat(infill_shapes.PROBE, reference))
+    # What does not even parse has no excuse.
+    excuse = None if name == "no program" else probe
+    text = infill_shapes.cheat(name, reference)
+    yield Control(name, False, problem.problem_id, _in_the_hole(problem, text), excuse)
+    repaired = pipeline(text, problem)[1]
+    if repaired is not None:
+        yield Control(name, False, problem.problem_id, repaired, excuse)
+
+
+def _in_the_hole(problem: Problem, text: str) -> Program:
+    # Not through the pipeline: a cheat is tried at its strongest, with the right indentation.
+    return Program(source=infill_shapes.filled(problem, text), middle=text)
