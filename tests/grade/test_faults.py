@@ -9,14 +9,21 @@ import asyncio
 import contextlib
 import os
 import random
-import tempfile
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.grade.processes import (
+    adopting_orphans,
+    processes_of,
+    running,
+    scratch_folders,
+    workers_of,
+)
 from trueval.grade.functional import FunctionalGrader
 from trueval.types import Failure, Grade, Program, Reference
 
@@ -26,96 +33,166 @@ REFERENCE = Reference(
     test="def check(candidate):\n    assert candidate(1) == 2\n",
     canonical_solution="",
 )
-KINDS = [
-    ("def f(x): return x + 1", "passed"),
-    ("def f(x): return x", "wrong"),
-    ("def f(x): return x + ''", "error"),
-    ("import os; os._exit(0)", "crashed"),
-    ("import time; time.sleep(0.02)\ndef f(x): return x + 1", "passed"),
-]
+RIGHT = "def f(x): return x + 1"
+SOURCES = (
+    RIGHT,
+    "def f(x): return x",
+    "def f(x): return x + ''",
+    "import os; os._exit(0)",
+    "def f(x): return (",
+    f"import pathlib; pathlib.Path('left').write_text('x')\n{RIGHT}",
+    f"{RIGHT}\nf.long = 'x' * 10**6",
+    f"import time; time.sleep(0.02)\n{RIGHT}",
+)
+SAMPLES = 2000
+TARGETS = ("checker", "zygote", "candidate", "worker")
+SEED = int(os.environ.get("TRUEVAL_FAULT_SEED", "7"))
+"""Which moments; another one is another run."""
+
+Seen = tuple[str, str]
+"""Verdict and detail: what must not depend on what was killed."""
 
 
-def programs(count: int) -> list[tuple[Program, str]]:
-    return [
-        (Program(source=f"# {place}\n{source}"), expected)
-        for place, (source, expected) in zip(range(count), KINDS * count, strict=False)
-    ]
+def programs(count: int) -> list[Program]:
+    """All different, so that nothing can answer for another."""
+    sources = SOURCES * (count // len(SOURCES) + 1)
+    return [Program(source=f"# {place}\n{sources[place]}") for place in range(count)]
 
 
-def workers_of(grader: FunctionalGrader) -> list[psutil.Process]:
-    found = []
-    for client in grader._clients:
-        if client.pid is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                checker = psutil.Process(client.pid)
-                found += [checker, *checker.children(recursive=True)]
-    return found
+def seen(grade: Grade | Failure) -> Seen:
+    """What is compared of a verdict."""
+    if isinstance(grade, Failure):
+        return "no verdict", grade.message
+    return grade.verdict, grade.detail
 
 
-async def kill_now_and_then(grader: FunctionalGrader, targets: Sequence[str]) -> int:
-    """Kill a checker or what is below it, at random moments, until cancelled."""
-    chance, killed = random.Random(7), 0
-    with contextlib.suppress(asyncio.CancelledError):
+class Killer:
+    """Kills what grades, at random moments, each kind of target as often as the others."""
+
+    def __init__(self, grader: FunctionalGrader) -> None:
+        self.killed: Counter[str] = Counter()
+        self.known: set[psutil.Process] = set()
+        """Every process that it ever saw."""
+        self.graded = 0
+        self._grader = grader
+        self._chance = random.Random(SEED)
+
+    async def grade(self, program: Program) -> Seen:
+        """One verdict, counted."""
+        found = seen(await self._grader.grade(program, REFERENCE))
+        self.graded += 1
+        return found
+
+    async def run(self) -> None:
+        """Kill until cancelled."""
         while True:
-            await asyncio.sleep(chance.uniform(0.1, 0.4))
-            checkers = {client.pid for client in grader._clients}
-            alive = [p for p in workers_of(grader) if (p.pid in checkers) == ("checker" in targets)]
-            if alive:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    chance.choice(alive).kill()
-                    killed += 1
-    return killed
+            for target in self._chance.sample(TARGETS, len(TARGETS)):
+                # By samples and not by seconds: a fast machine is not to get away with less.
+                after = self.graded + self._chance.randrange(30, 90)
+                while self.graded < after:
+                    await asyncio.sleep(0.002)
+                await asyncio.sleep(self._chance.uniform(0, 0.02))
+                while not self._kill(target):
+                    await asyncio.sleep(0.002)
+
+    def _kill(self, target: str) -> bool:
+        """Whether there was such a process to kill."""
+        workers = workers_of(self._grader)
+        self.known.update(process for worker in workers for process in worker.all())
+        victims: list[list[psutil.Process]] = {
+            "checker": [[w.checker] for w in workers],
+            "zygote": [[z] for w in workers for z in (w.zygote, *w.others) if z is not None],
+            "candidate": [[c] for w in workers for c in w.candidates],
+            "worker": [w.all() for w in workers if w.candidates],
+        }[target]
+        alive = [several for several in victims if running(several)]
+        if not alive:
+            return False
+        for process in self._chance.choice(alive):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.killed[target] += 1
+        return True
 
 
-@pytest.mark.parametrize("target", ["checker", "zygote or candidate"])
-async def test_killed_processes_cost_no_verdict(target: str) -> None:
+async def undisturbed() -> list[Seen]:
+    """What each of the sources comes to when nothing is killed."""
     grader = FunctionalGrader(timeout_s=2, memory_mb=256, workers=2)
     await grader.open()
-    jobs = programs(500)
-    killer = asyncio.create_task(kill_now_and_then(grader, [target]))
-    grades = await asyncio.gather(*(grader.grade(program, REFERENCE) for program, _ in jobs))
-    killer.cancel()
-    killed = await killer
+    grades = await asyncio.gather(*(grader.grade(p, REFERENCE) for p in programs(len(SOURCES))))
     await grader.close()
-    assert killed > 2
-    odd = [
-        (program, expected, grade)
-        for (program, expected), grade in zip(jobs, grades, strict=True)
-        if not isinstance(grade, Grade) or grade.verdict != expected
-    ]
-    # A candidate that was killed from outside cannot be told from one that ended by itself.
-    assert [o for o in odd if "signal 9" not in str(o[2])] == []
-    assert len(odd) <= (0 if target == "checker" else killed)
+    return [seen(grade) for grade in grades]
+
+
+async def disturbed() -> tuple[list[Seen], Killer]:
+    """Every verdict of a run in which something is killed all the time."""
+    grader = FunctionalGrader(timeout_s=2, memory_mb=256, workers=2)
+    await grader.open()
+    killer = Killer(grader)
+    killing = asyncio.create_task(killer.run())
+    found = await asyncio.gather(*(killer.grade(program) for program in programs(SAMPLES)))
+    killing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await killing
+    killer.known.update(processes_of(grader))
+    await grader.close()
+    return found, killer
+
+
+async def test_killed_processes_cost_no_verdict_and_leave_nothing_behind() -> None:
+    right = await undisturbed()
+    before, mounts = set(psutil.Process().children(recursive=True)), _mounts()
+    with adopting_orphans():
+        found, killer = await disturbed()
+        left = await _still_running(killer.known | _adopted(before))
+    assert left == []
+    assert scratch_folders() == set()
+    assert _mounts() == mounts
+
+    assert len(found) == SAMPLES
+    assert min(killer.killed[target] for target in TARGETS) >= 5, killer.killed
+    expected = [right[place % len(right)] for place in range(SAMPLES)]
+    odd = [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]]
+    # A candidate that is killed from outside while it runs looks as if it had ended by itself.
+    assert {got for got, _ in odd} <= {("crashed", "signal 9 before the tests ended")}
+    assert len(odd) <= killer.killed["candidate"]
 
 
 async def test_nothing_is_left_behind() -> None:
-    folders = set(Path(tempfile.gettempdir()).glob("trueval-*"))
-    mounts = Path("/proc/self/mountinfo").read_text("utf-8")
-    grader = FunctionalGrader(timeout_s=2, memory_mb=256, workers=2)
-    await grader.open()
-    started = workers_of(grader)
-    grades = await asyncio.gather(*(grader.grade(p, REFERENCE) for p, _ in programs(50)))
-    assert not any(isinstance(grade, Failure) for grade in grades)
-    started += workers_of(grader)
-    await grader.close()
-    deadline = time.monotonic() + 5
-    while _running(started) and time.monotonic() < deadline:
+    before, mounts = set(psutil.Process().children(recursive=True)), _mounts()
+    with adopting_orphans():
+        grader = FunctionalGrader(timeout_s=2, memory_mb=256, workers=2)
+        await grader.open()
+        started = processes_of(grader)
+        grades = await asyncio.gather(*(grader.grade(p, REFERENCE) for p in programs(50)))
+        assert not any(isinstance(grade, Failure) for grade in grades)
+        started += processes_of(grader)
+        await grader.close()
+        assert await _still_running({*started} | _adopted(before)) == []
+    assert scratch_folders() == set()
+    assert _mounts() == mounts
+
+
+def _adopted(before: set[psutil.Process]) -> set[psutil.Process]:
+    """What this process has below it that it had not before."""
+    return set(psutil.Process().children(recursive=True)) - before
+
+
+async def _still_running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended after a while; orphans that have are reaped."""
+    known, deadline = [*processes], time.monotonic() + 5
+    while running(known) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
-    assert _running(started) == []
-    mine = {path for path in Path(tempfile.gettempdir()).glob("trueval-*") if _is_mine(path)}
-    assert mine - folders == set()
-    assert Path("/proc/self/mountinfo").read_text("utf-8") == mounts
+    mine = {child.pid for child in psutil.Process().children()}
+    for process in known:
+        with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+            if process.pid in mine and process.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(process.pid, os.WNOHANG)  # noqa: ASYNC222 - it has ended
+    return running(known)
 
 
-def _running(processes: list[psutil.Process]) -> list[psutil.Process]:
-    found = []
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def _is_mine(path: Path) -> bool:
-    # Other sessions on the machine have folders of their own.
-    return path.name.startswith(f"trueval-{os.getpid()}-")
+def _mounts() -> str:
+    try:
+        return Path("/proc/self/mountinfo").read_text("utf-8")
+    except OSError:
+        pytest.skip("needs /proc")
