@@ -35,8 +35,8 @@ def test_every_field_is_the_record_s_own() -> None:
 
 
 def test_other_data_under_the_same_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = humaneval._published_bytes()
-    monkeypatch.setattr(humaneval, "_published_bytes", lambda: raw + b"\n")
+    raw = humaneval._packaged()
+    monkeypatch.setattr(humaneval, "_packaged", lambda: raw + b"\n")
     with pytest.raises(DataError, match="not as published"):
         HumanEval().load()
 

