@@ -94,6 +94,7 @@ SHOWN = (Problem, Program, Request)
 """What prompts, models and post-processors see."""
 EXPECTED_VALUES = {
     # A failing call tells an expected value: it is made, kept and shown, and read by nothing else.
+    "__init__.py",  # the public name
     "types.py",
     "grade/functional.py",
     "experiment/codec.py",

@@ -93,8 +93,7 @@ class Reference:
     test: str
     """Source in the reference's `style`; may be empty where there are `inputs`, or none to run."""
     canonical_solution: str
-    """For completion, the body: with the prelude before it, a whole program. For infilling, the
-    middle."""
+    """For completion, the body: after the prelude, a whole program. For infilling, the middle."""
     prelude: str = ""
     """The prompt as published, run before the tests: they may call the helpers it defines."""
     style: Style = "check"
@@ -260,7 +259,6 @@ class Grade:
     duration_s: float = 0.0
     alone: bool = False
     """It timed out beside other work and was graded again with nothing beside it."""
-
     split_verdict: Verdict | None = None
     """What split trust says of it, where official grading says otherwise."""
     trust: Trust = "split"
@@ -268,6 +266,8 @@ class Grade:
     matches: Mapping[str, float] = field(default_factory=dict)
     """Metric -> how well the text is the true one, in [0, 1]; empty where nothing was compared."""
     failing_call: FailingCall | None = field(default=None, compare=False)
+    units_held: int = field(default=0, compare=False)
+    """Units of a test that counts them, and inputs before the first miss: what held of it."""
 
     @property
     def rescued(self) -> bool:

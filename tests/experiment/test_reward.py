@@ -9,11 +9,11 @@ import pytest
 from trueval.errors import ConfigError, DataError
 from trueval.experiment.batch import shared_pool
 from trueval.experiment.reward import CodeReward, share_held, text_of
-from trueval.experiment.units import units, units_of
+from trueval.experiment.units import counted, units_of
 from trueval.honesty.splits import split_of
 from trueval.tasks.demo import Demo
 from trueval.tasks.humaneval import HumanEval
-from trueval.types import Failure, Grade, Program, Reference
+from trueval.types import Failure, Grade, Inputs, Program, Reference
 
 DEMO = Demo().load()
 RIGHT = {key: reference.canonical_solution for key, reference in DEMO.references.items()}
@@ -148,7 +148,7 @@ class FailsAt:
         return Grade(verdict="wrong")
 
 
-@pytest.mark.parametrize("call", [1, 2, 4])
+@pytest.mark.parametrize("call", [1, 2])
 async def test_what_has_no_verdict_has_no_reward(call: int) -> None:
     answer = REWARD._answer("    return 0\n", VOWELS)
     assert await REWARD._reward(FailsAt(call), answer) is None  # type: ignore[arg-type]
@@ -215,7 +215,7 @@ def test_canonical_solutions_hold_every_unit_of_humaneval() -> None:
     programs, tests = [], []
     for problem in chosen:
         reference = data.references[problem.problem_id]
-        for test in units(reference):
+        for test in units_of(reference.test, reference.entry_point):
             source = problem.prefix + reference.canonical_solution
             programs.append((Program(source=source), replace(reference, test=test)))
             tests.append(test)
@@ -230,3 +230,125 @@ def test_canonical_solutions_hold_every_unit_of_humaneval() -> None:
 async def test_a_test_in_one_piece_gives_no_share() -> None:
     reference = replace(DEMO.references[VOWELS], test="def check(candidate):\n    assert 0\n")
     assert await share_held(FailsAt(1), Program(source="x"), reference) == 0.0  # type: ignore[arg-type]
+
+
+def test_canonical_solutions_hold_every_unit_of_a_test_that_counts_them() -> None:
+    data = HumanEval().load()
+    chosen = [problem for problem in data.problems if int(problem.problem_id[10:]) % 12 == 5]
+    jobs, counts = [], []
+    for problem in chosen:
+        reference = data.references[problem.problem_id]
+        whole = counted(reference)
+        if whole is not None:
+            source = problem.prefix + reference.canonical_solution
+            jobs.append((Program(source=source), whole.reference))
+            counts.append(whole.count)
+
+    async def work(grader: Any, job: Any) -> Any:
+        grade = await grader.grade(*job)
+        return grade.verdict, grade.units_held
+
+    assert [*shared_pool().map(work, jobs)] == [("passed", count) for count in counts]
+    assert sum(counts) > 60
+
+
+CALLS = tuple((n,) for n in range(6))
+CHECK = replace(
+    DEMO.references[VOWELS],
+    entry_point="f",
+    prelude="",
+    test="def check(candidate):\n"
+    + "".join(f"    assert candidate({n}) == {n}\n" for n in range(6)),
+)
+ASSERTS = replace(CHECK, style="asserts", test="".join(f"assert f({n}) == {n}\n" for n in range(6)))
+INPUTS = replace(CHECK, test="", inputs=Inputs(args=CALLS, expected=tuple(range(6))))
+BOTH = replace(CHECK, inputs=INPUTS.inputs)
+
+
+class Counting:
+    """A grader that counts how often it is asked."""
+
+    name, concurrency = "counting", 1
+
+    def __init__(self, grader: Any) -> None:
+        self.grader, self.calls = grader, 0
+
+    async def grade(self, *job: Any) -> Any:
+        self.calls += 1
+        return await self.grader.grade(*job)
+
+
+async def _share(grader: Any, job: tuple[str, Reference]) -> Any:
+    """The share, and how many verdicts it took."""
+    counting: Any = Counting(grader)
+    source, reference = job
+    return await share_held(counting, Program(source=source), reference), counting.calls
+
+
+@pytest.mark.parametrize(
+    ("at_four", "goes_on"),
+    [
+        ("return 0", True),
+        ("raise ValueError", True),
+        ("return object()", True),
+        ("while True: pass", False),
+        ("import os; os._exit(0)", False),
+        ("import os; os.abort()", False),
+        ("raise SystemExit", False),
+        ("return bytearray(3 << 30)", False),
+    ],
+)
+def test_all_units_are_judged_by_one_process(at_four: str, goes_on: bool) -> None:
+    """What ends it takes nothing from the units before, and gives nothing after."""
+    source = f"def f(x):\n    if x == 4:\n        {at_four}\n    return x\n"
+    found = [*shared_pool(timeout_s=1.0).map(_share, [(source, r) for r in (CHECK, ASSERTS)])]
+    assert found == [(pytest.approx((5 if goes_on else 4) / 6), 1)] * 2
+
+
+@pytest.mark.parametrize(
+    ("reference", "wrong_at", "held", "count"),
+    [
+        (INPUTS, 4, 4, 6),
+        (INPUTS, 0, 0, 6),
+        (BOTH, 4, 5 + 4, 12),  # all asserts are tried, and inputs up to the first miss
+        (replace(CHECK, test="assert f(1) == 1", style="asserts", inputs=INPUTS.inputs), 3, 3, 6),
+    ],
+)
+def test_inputs_count_up_to_the_first_that_is_missed(
+    reference: Reference, wrong_at: int, held: int, count: int
+) -> None:
+    job = f"def f(x): return x if x != {wrong_at} else None", reference
+    (found,) = shared_pool(timeout_s=1.0).map(_share, [job])
+    assert found == (pytest.approx(held / count), 1)
+
+
+def test_units_in_asserts_may_take_objects_of_the_program_s_own() -> None:
+    test = "root = Node(1)\nroot.add(2)\nassert f(root) == 3\nassert f(Node(5)) == 5\nassert f(0)"
+    source = (
+        "class Node:\n    def __init__(self, n): self.n = n\n"
+        "    def add(self, n): self.n += n\ndef f(node): return node.n"
+    )
+    reference = replace(ASSERTS, test=test)
+    (found,) = shared_pool(timeout_s=1.0).map(_share, [(source, reference)])
+    assert found == (pytest.approx(2 / 3), 1)
+
+
+def test_dying_gains_nothing() -> None:
+    # Right at its first call only: units in processes of their own would all hold.
+    source = "seen = []\ndef f(x):\n    seen.append(x)\n    return x if len(seen) < 2 else {}\n"
+    endings = ["-1", "exit()", "__import__('os')._exit(0)"]
+    jobs = [(source.replace("{}", ending), CHECK) for ending in endings]
+    found = [*shared_pool(timeout_s=1.0).map(_share, jobs)]
+    assert [share for share, _ in found] == [pytest.approx(1 / 6)] * 3
+
+
+def test_a_test_whose_units_do_not_all_hold_is_not_passed() -> None:
+    whole = counted(CHECK)
+    assert whole is not None
+
+    async def work(grader: Any, source: str) -> Any:
+        grade = await grader.grade(Program(source=source), whole.reference)
+        return grade.verdict, grade.units_held
+
+    sources = ["def f(x): return x", "def f(x): return 0"]
+    assert [*shared_pool(timeout_s=1.0).map(work, sources)] == [("passed", 6), ("wrong", 1)]

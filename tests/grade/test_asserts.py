@@ -7,7 +7,7 @@ import asyncio
 import gzip
 import json
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +318,9 @@ class Listening:
     def evaluate(self, expression: str) -> Any:
         self.shipped.append(expression)
         return 3
+
+    def unit(self, judge: Callable[[Any], object]) -> None:
+        judge(self)
 
 
 @pytest.mark.parametrize(

@@ -643,6 +643,48 @@ def test_hostile_changes_stay_data() -> None:
     assert knot == [1]
 
 
+def _knot(items: list[Any]) -> None:
+    items[:] = [items, items]
+
+
+def _doubled(items: list[Any]) -> None:
+    for _ in range(60):
+        items[:] = [[*items]] * 2
+
+
+def _code(items: list[Any]) -> None:
+    constants: Any = (1,)
+    for _ in range(60):
+        constants = (constants, constants)
+    items[:] = [compile("0", "", "eval").replace(co_consts=constants)]
+
+
+def _keys(items: list[Any]) -> None:
+    key: Any = (1,)
+    for _ in range(60):
+        key = (key, key)
+    items[:] = [{1: key}]
+
+
+@pytest.mark.parametrize("tie", [_knot, _doubled, _code, _keys])
+@pytest.mark.parametrize("before", [[1], [*range(100_000)], [deque([1])]])
+def test_an_argument_of_many_ways_is_changed_at_once(
+    tie: Callable[[list[Any]], None], before: list[Any]
+) -> None:
+    started = time.thread_time()
+    data = over_there(tie, before)
+    assert data is not None and len(data) < 200
+    assert time.thread_time() - started < 5
+
+
+@given(st.recursive(st.none() | st.integers() | st.binary(), st.lists, max_leaves=20))
+@settings(max_examples=100, deadline=None)
+def test_what_did_not_change_is_never_sent(value: Any) -> None:
+    for argument in (value, (value, {1: value}), [bytearray(b"x"), {"a": [value]}, {1, (2,)}]):
+        before = snapshot((argument,), {"k": argument})
+        assert changed(before, (argument,), {"k": argument}) is None
+
+
 # ------------------------------------------------------------------ the processes it runs in
 
 

@@ -9,14 +9,14 @@ score of the trained model carries the reward's `assists` beside it, whichever h
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from trueval import registry
 from trueval.errors import ConfigError, DataError
 from trueval.experiment.batch import shared_pool
 from trueval.experiment.submission import load_task
-from trueval.experiment.units import units
+from trueval.experiment.units import counted
 from trueval.honesty.splits import split_of
 from trueval.postprocess.pipeline import Pipeline
 from trueval.protocols import Grader
@@ -126,22 +126,21 @@ class CodeReward:
 
 
 async def share_held(grader: Grader, program: Program, reference: Reference) -> float | None:
-    """The share of its test's asserts that a program holds which does not pass: below 1.
+    """The share of its reference's units that a program holds which does not pass: below 1.
 
-    None when one has no verdict. The first assert that times out ends the counting, and those after
-    it count as not held: an endless loop is to cost one time limit more, and not one an assert.
+    None when there is no verdict. All are run in one process, one after the other: a unit that
+    fails costs its own share, and what ends the process, or uses up its time, that of every unit
+    after it as well, so that a program gets nothing by dying. Of inputs those count that come
+    before the first miss.
     """
-    parts = units(reference)
-    held = 0
-    for test in parts:
-        grade = await grader.grade(program, replace(reference, test=test))
-        if not isinstance(grade, Grade):
-            return None
-        if grade.verdict == "timeout":
-            break
-        held += grade.passed
+    whole = counted(reference)
+    if whole is None:
+        return 0.0
+    grade = await grader.grade(program, whole.reference)
+    if not isinstance(grade, Grade):
+        return None
     # One by one all may hold where together they do not: a program that keeps state.
-    return min(held, len(parts) - 1) / len(parts) if parts else 0.0
+    return min(grade.units_held, whole.count - 1) / whole.count
 
 
 def text_of(completion: Any) -> str:

@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 from trueval.errors import InfraError
 from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient, WorkerError
+from trueval.grade.sandbox.endings import KILLED
 from trueval.grade.sandbox.queueing import LongestFirst
 from trueval.grade.sandbox.texts import MAX_LINE, one_line
 from trueval.types import VERDICTS, FailingCall, Failure, Grade, Program, Reference, Trust
@@ -34,6 +35,8 @@ MAX_DETAIL = MAX_LINE
 JOBS_A_WORKER = 2
 """One that runs, and one that is there when it is over."""
 TRIES = 8
+TRIES_KILLED = 3
+"""Tries of a program whose process somebody kills, such as a machine that is out of memory."""
 MAX_STARTS = 40
 """Tries in all, with those that ended because of the program before it."""
 TOO_SLOW = "timeout (checker): comparing its answers takes too long"
@@ -145,6 +148,7 @@ class FunctionalGrader:
             duration_s=outcome.duration_s,
             trust=_trust(job.reference, job.official),
             failing_call=_failing_call(outcome),
+            units_held=outcome.units_held,
         )
 
     async def close(self) -> None:
@@ -155,14 +159,20 @@ class FunctionalGrader:
     async def _run(self, client: WorkerClient, job: Job) -> Outcome | WorkerError:
         """What became of one program, from another worker if one fails."""
         failure = WorkerError("the grader was closed")
-        tries = starts = 0
+        tries = starts = killed = 0
         while tries < TRIES and starts < MAX_STARTS and client in self._clients:
             starts += 1
             try:
                 outcome = await client.run(job)
-                if outcome.verdict != "setup":
+                if outcome.verdict == "setup":
+                    raise WorkerError(outcome.detail)
+                if outcome.verdict != KILLED:
                     return outcome
-                raise WorkerError(outcome.detail)
+                # At level full no program can have itself killed, and so none can draw again by
+                # it. One that fills the machine's memory on purpose gets no more than these tries.
+                killed += 1
+                if killed == TRIES_KILLED:
+                    return replace(outcome, verdict="crashed")
             except WorkerError as error:
                 # At `bare` another sample could have sent that signal: then it takes two.
                 sure = failure.out_of_time or client.facts.get("level") != "bare"

@@ -52,6 +52,7 @@ class Answers:
             if not is_right(session.value_of(reply)):
                 raise WrongAnswerError(f"wrong answer to input {self._at}")
             self._at += 1
+            session.units_held += 1
 
     def failing(self, name: str) -> tuple[str, str]:
         """The call that is being compared, and what it should return; empty after the last."""

@@ -4,6 +4,9 @@ A test runs here, with the stand-in under the entry point's name. What an argume
 program's own (a class that it defines, an object that the test's set-up makes of it) is not here:
 then the call alone, `f(Node(1))`, is evaluated beside the program, and so are the statements that
 make what it needs. What the call is compared with never leaves.
+
+A statement `__candidate__.unit` begins a unit, and one that fails does not stop the next
+(`trueval.experiment.units` writes such tests).
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ import ast
 import builtins
 import copy
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from types import CodeType
 from typing import Any, Protocol
 
@@ -30,6 +35,9 @@ class Candidate(Protocol):
 
     def execute(self, statements: str) -> None:
         """Run statements in the program's namespace."""
+
+    def unit(self, judge: Callable[[Any], object]) -> None:
+        """Run a unit, and count it if it holds."""
 
 
 class BadTestError(ValueError):
@@ -62,10 +70,17 @@ class Asserts:
         """`solution`: the canonical one; its imports are there for tests that lean on them."""
         self._entry = entry_point
         tree = ast.parse(test)
+        starts = [place for place, node in enumerate(tree.body) if _begins_unit(node)]
+        tree.body = [node for node in tree.body if not _begins_unit(node)]
         known = _EVERYWHERE | {entry_point} | _bound_by(_parsed(prelude))
         bound = known | _bound_by(tree)
         wanted = set[str]().union(*(_free(node) for node in tree.body)) - bound
-        body = [*_imports_for(wanted, _parsed(solution)), *tree.body]
+        imports = [*_imports_for(wanted, _parsed(solution))]
+        body = [*imports, *tree.body]
+        # A mark was a statement too, and so each unit begins as many places earlier.
+        starts = [len(imports) + place - marks for marks, place in enumerate(starts)]
+        self._bounds = [0, *starts, len(body)]
+        """Where units begin and end; up to the first mark, statements that are in none."""
         self._steps = [Step(node, _free(node), _binds(node)) for node in body]
         foreign = wanted - set[str]().union(*(step.binds for step in self._steps))
         if not any(_asserts(step.node) for step in self._steps):
@@ -77,7 +92,18 @@ class Asserts:
         """Run every step. Raises whatever they raise."""
         namespace[STAND_IN] = candidate
         shipped: set[int] = set()
-        for place, step in enumerate(self._steps):
+        for unit, (start, end) in enumerate(pairwise(self._bounds)):
+            run = partial(self._run, range(start, end), namespace, shipped)
+            if unit:
+                candidate.unit(run)
+            else:
+                run(candidate)
+
+    def _run(
+        self, places: range, namespace: dict[str, Any], shipped: set[int], candidate: Candidate
+    ) -> None:
+        for place in places:
+            step = self._steps[place]
             if step.is_there:
                 self._ship((*step.needs, place), shipped, candidate)
                 continue
@@ -282,6 +308,13 @@ def _without(node: ast.stmt, entry: str) -> ast.stmt:
 
     blank: ast.stmt = Blank().visit(copy.deepcopy(node))
     return blank
+
+
+def _begins_unit(node: ast.stmt) -> bool:
+    match node:
+        case ast.Expr(ast.Attribute(ast.Name(id=name), "unit")):
+            return name == STAND_IN
+    return False
 
 
 def _asserts(node: ast.stmt) -> bool:

@@ -62,16 +62,18 @@ class Checker:
         if "tests" in job:
             self._suites[job["key"]] = Suite(job["tests"])
         suite = self._suites[job["key"]]
-        waited_s, result = 0.0, Result("harness", suite.broken) if suite.broken else PASSED
+        waited_s, held = 0.0, 0
+        result = Result("harness", suite.broken) if suite.broken else PASSED
         if result is PASSED and suite.answers is not None and suite.answers.expected is None:
             result = self._learn(suite, suite.answers, alone=job["alone"])
         for judge in self._parts(job, suite):
             if result.verdict != "passed":
                 break
-            result, seconds = self._judged(judge, alone=job["alone"])
-            waited_s += seconds
+            result, session = self._judged(judge, alone=job["alone"])
+            waited_s += session.waited_s
+            held += session.units_held
         return wire.answer_frame(
-            0, result.verdict, waited_s, result.detail, result.cause, result.failing
+            0, result.verdict, waited_s, result.detail, result.cause, result.failing, held
         )
 
     def _parts(self, job: dict[str, Any], suite: Suite) -> list[Callable[[Session], Result]]:
@@ -94,8 +96,8 @@ class Checker:
         answers.expected = None
         return Result("harness", f"the canonical solution has no answers: {result.detail}")
 
-    def _judged(self, judge: Callable[[Session], Result], *, alone: bool) -> tuple[Result, float]:
-        """What `judge` says of a fresh candidate, and how long that had the word."""
+    def _judged(self, judge: Callable[[Session], Result], *, alone: bool) -> tuple[Result, Session]:
+        """What `judge` says of a fresh candidate, and the session with it, which is over."""
         session = self._zygote.next_candidate(alone=alone)
         try:
             result = self._limit.within(lambda: judge(session)) or TOO_SLOW
@@ -104,7 +106,7 @@ class Checker:
         over = session.over
         if over is not None:  # whatever a test made of it
             result = Result(over.verdict, over.detail, over.cause, result.failing)
-        return result, session.waited_s
+        return result, session
 
 
 def _split(session: Session, program: str, suite: Suite, careful: bool, with_test: bool) -> Result:

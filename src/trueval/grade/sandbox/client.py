@@ -73,6 +73,7 @@ class Outcome:
     duration_s: float
     cause: Cause = ""
     failing: tuple[str, str, str] = ("", "", "")
+    units_held: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +154,7 @@ class WorkerClient:
             duration_s=found.duration_s,
             cause=cast("Cause", found.cause),
             failing=found.failing,
+            units_held=found.units_held,
         )
 
     def kill(self) -> None:
@@ -316,6 +318,8 @@ def _scratch_folder() -> str:
 def _environment(scratch: str) -> dict[str, str]:
     """All that samples get to see of the environment: no token, no path of the user's."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    if sys.dont_write_bytecode or sys.pycache_prefix:  # else workers keep that of our own modules
+        kept["PYTHONDONTWRITEBYTECODE"] = "1"
     return kept | {
         "PATH": os.defpath,
         "HOME": scratch,
@@ -323,7 +327,6 @@ def _environment(scratch: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         # The order of a set decides some verdicts: let it be the same in every run.
         "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
         # Each thread would otherwise reserve 64 MB of address space.
         "MALLOC_ARENA_MAX": "2",
         # Or each fork binds the C functions that it calls anew, and pays for the pages.

@@ -45,6 +45,8 @@ _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _MUTABLE = frozenset({list, dict, set, bytearray, deque})
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
 _DATA = _ATOMS | _MUTABLE | _SEQUENCES
+_WALKED = _SEQUENCES | {dict}
+_LEAVES = _ATOMS | {bytearray}
 # Bound early: what a sample puts into the module later is not called in its own process either.
 _dumps, _loads = marshal.dumps, marshal.loads
 
@@ -111,12 +113,38 @@ def changed(before: bytes | None, args: tuple[Any, ...], kwargs: dict[str, Any])
     if before is None:
         return None
     try:
-        if _marshalled(args, kwargs) == before:
+        # An item is a byte or more: with more items than `before` had bytes they are not the same.
+        if _has_few_items(args, kwargs, len(before)) and _marshalled(args, kwargs) == before:
             return None
-    except BaseException:  # not marshallable any more, or never was
-        after = encode((args, kwargs))  # once only: it drains what iterators a sample put there
-        return after if after != before else None
-    return encode((args, kwargs))
+    except BaseException:  # a sample's thread changes them meanwhile
+        pass
+    after = encode((args, kwargs))  # once only: it drains what iterators a sample put there
+    return after if after != before else None  # what `marshal` makes is never equal
+
+
+def _has_few_items(args: tuple[Any, ...], kwargs: dict[str, Any], most: int) -> bool:
+    """Whether these are data that marshal takes, of at most so many items.
+
+    Marshal goes every way there is to an item, and has no end of `a = []; a += [a, a]`. Here each
+    way counts as well, but what is too much is found before it is walked.
+    """
+    level: list[Any] = [*args, *kwargs.values()]
+    for _ in range(MAX_DEPTH + 2):
+        inner = [item for item in level if type(item) not in _LEAVES]
+        if not inner:
+            return True
+        if not _WALKED.issuperset(map(type, inner)):
+            return False
+        most -= sum(map(len, inner))
+        if most < 0:
+            return False
+        level = []
+        for items in inner:
+            if not _ATOMS.issuperset(map(type, items)):
+                level += items
+            if type(items) is dict:
+                level += items.values()
+    return False
 
 
 def _marshalled(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+KILLED = "killed"
+"""In the place of a verdict: somebody else killed the candidate. Another try may do better."""
+
 
 class HarnessError(Exception):
     """Something of ours failed, or a test asks for what cannot be done. It is no verdict."""

@@ -15,9 +15,12 @@ CONTROL_BYTES = 4096
 class Orders:
     """The checker's end of the control socket: asks for candidates, and has them ended."""
 
-    def __init__(self, control: Any, jobs: int, timeout_s: float, memory_mb: int) -> None:
+    def __init__(
+        self, control: Any, jobs: int, timeout_s: float, memory_mb: int, is_full: bool
+    ) -> None:
+        """`is_full`: candidates are at level full, where none can have itself killed."""
         self.control, self.jobs = control, jobs
-        self.timeout_s, self.memory_mb = timeout_s, memory_mb
+        self.timeout_s, self.memory_mb, self.is_full = timeout_s, memory_mb, is_full
         self._waiting: list[tuple[int, int]] = []
         self._ended: dict[int, tuple[int, int, str]] = {}
 
@@ -44,10 +47,13 @@ class Orders:
             os.close(fd)
             self.stopped(number)
 
-    def stopped(self, number: int) -> tuple[int, int, str]:
-        """End a candidate: its exit status, peak memory in KiB and the zygote's reason, if any."""
+    def stopped(self, number: int, *, is_gone: bool = False) -> tuple[int, int, str]:
+        """End a candidate: its exit status, peak memory in KiB and the zygote's reason, if any.
+
+        `is_gone`: its socket is closed, so that it has ended by itself, or is about to.
+        """
         if number not in self._ended:
-            self.order(wire.STOP, number)
+            self.order(wire.STOP, number, float(is_gone))
         while number not in self._ended:
             self._hear()
         end = self._ended[number]

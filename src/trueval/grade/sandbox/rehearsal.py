@@ -19,7 +19,13 @@ def f(numbers: List[int], text: str) -> List[int]:
         raise ValueError("empty")
     return [number + len(text) for number in numbers]
 """
-_CALLS: tuple[tuple[object, ...], ...] = (([1, 2, 3], "abc"), ([], "x"), ([0.5], "x"), ((1,), ""), (["x"], "x"))
+_CALLS: tuple[tuple[object, ...], ...] = (
+    ([1, 2, 3], "abc"),
+    ([], "x"),
+    ([0.5], "x"),
+    ((1,), ""),
+    (["x"], "x"),
+)
 
 
 def rehearse() -> None:

@@ -33,7 +33,7 @@ pause alarm getitimer setitimer timer_create timer_settime timer_gettime timer_g
 timer_delete nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getrusage
 getpid gettid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getgroups getresuid
 getresgid capget getpriority sched_getaffinity sched_getparam sched_getscheduler sched_getattr
-sched_get_priority_max sched_get_priority_min sched_rr_get_interval getrlimit setrlimit getcpu
+sched_get_priority_max sched_get_priority_min sched_rr_get_interval getrlimit getcpu
 getrandom uname sysinfo wait4 waitid exit exit_group arch_prctl
 shutdown sendto recvfrom sendmsg recvmsg getsockname getpeername getsockopt
 """
@@ -52,7 +52,10 @@ CONDITIONS: dict[str, tuple[_Condition, ...]] = {
     # 0 is the own process group: a candidate is alone in its session.
     "kill": ((0, 0xFFFFFFFF, (0, OWN_PID)),),
     "tgkill": ((0, 0xFFFFFFFF, (OWN_PID,)),),
-    "prlimit64": ((0, 0xFFFFFFFF, (0, OWN_PID)),),
+    # Every limit but that of CPU time, by which a program could have the kernel kill it: at level
+    # full it has no other way to a SIGKILL, and so one is not its doing.
+    "prlimit64": ((0, 0xFFFFFFFF, (0, OWN_PID)), (1, 0xFFFFFFFF, tuple(range(1, 16)))),
+    "setrlimit": ((0, 0xFFFFFFFF, tuple(range(1, 16))),),
     # Names of threads and of memory, and questions.
     "prctl": ((0, 0xFFFFFFFF, (15, 16, 3, 21, 23, 39, 0x53564D41)),),
     # Is it a terminal, how much is there to read, blocking, close-on-exec.

@@ -18,6 +18,7 @@ from typing import Any
 from trueval.grade.sandbox import codec, wire
 from trueval.grade.sandbox.candidate import MAX_REPLY_BYTES
 from trueval.grade.sandbox.endings import (
+    KILLED,
     CandidateError,
     GraderGoneError,
     NotSentError,
@@ -32,7 +33,7 @@ from trueval.grade.sandbox.zygote import patience_s
 NO_ANSWER = "its answer is no answer"
 NAP_S = 0.0003
 """How long to let answers to a batch gather: waking for each costs both sides more than it."""
-SIGXCPU = int(signal.SIGXCPU)
+SIGXCPU, SIGKILL = int(signal.SIGXCPU), int(signal.SIGKILL)
 POLLIN, POLLOUT = select.POLLIN, select.POLLOUT
 
 
@@ -55,6 +56,8 @@ class Session:
         """Time in which the candidate had the word."""
         self.over: SampleOver | None = None
         """What became of it, once it can answer no more: a test cannot take that back."""
+        self.units_held = 0
+        """Units of the test that held, where it counts them (`Proxy.unit`), and inputs."""
         self.unshippable = ""
         """What kind of answer was not data, if one was not."""
         self.asked = self.replied = b""
@@ -271,7 +274,7 @@ class Session:
 
     def _ended(self) -> SampleOver:
         """What to raise when the candidate's socket is closed, or its time is up."""
-        status, peak_kb, reason = self._zygote.stopped(self._number)
+        status, peak_kb, reason = self._zygote.stopped(self._number, is_gone=True)
         self._is_gone = True
         code = os.waitstatus_to_exitcode(status)
         if not (self._begun or self._has_said_that_it_began()):
@@ -285,6 +288,8 @@ class Session:
         if code < 0 and peak_kb > 0.8 * 1024 * self._zygote.memory_mb:
             detail = f"signal {-code} at {peak_kb // 1024} MB"
             return self.end("out_of_memory", detail, "out-of-memory")
+        if code == -SIGKILL and self._zygote.is_full:
+            return self.end(KILLED, "signal 9 before the tests ended", "signal")
         how = f"signal {-code}" if code < 0 else f"exited {code}"
         cause = "signal" if code < 0 else "exited"
         return self.end("crashed", f"{how} before the tests ended", cause)
@@ -302,6 +307,7 @@ _REASONS = {
     "timeout (cpu)": ("timeout", "timeout-cpu"),
     "timeout (wall)": ("timeout", "timeout-wall"),
     "memory": ("out_of_memory", "out-of-memory"),
+    "socket": ("crashed", "protocol"),
 }
 
 

@@ -48,6 +48,8 @@ def main() -> None:
 
 
 def _serve(control: Any, settings: dict[str, Any]) -> None:
+    from ast import literal_eval
+
     from trueval.grade.sandbox.checker import serve
     from trueval.grade.sandbox.session import Zygote
 
@@ -58,7 +60,8 @@ def _serve(control: Any, settings: dict[str, Any]) -> None:
     verdict = "ready" if first[:1] == wire.READY else "failed"
     wire.write_all(JOBS_FD, wire.answer_frame(0, verdict, 0.0, detail))
     if verdict == "ready":
-        zygote = Zygote(control, JOBS_FD, settings["timeout_s"], settings["memory_mb"])
+        is_full = literal_eval(detail)["level"] == "full"
+        zygote = Zygote(control, JOBS_FD, settings["timeout_s"], settings["memory_mb"], is_full)
         serve(JOBS_FD, zygote)
 
 
@@ -88,6 +91,7 @@ def _forget_ourselves() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "trueval"]:
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")
+    sys.dont_write_bytecode = True  # what samples import has its byte code, or may have none
     gc.collect()
     gc.freeze()  # a collection in a child then leaves these pages shared
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import random
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
@@ -64,6 +65,7 @@ class Suite:
             self._asserts.run(self._namespace(candidate), candidate)
         if self.answers is not None:
             candidate.compare(self.answers)
+        candidate.settle()
 
     def _namespace(self, candidate: Proxy) -> dict[str, Any]:
         # Some tests draw inputs: let a program meet the same ones each time.
@@ -92,6 +94,8 @@ class Proxy:
         self.__name__ = self.__qualname__ = name
         self.compares = False
         """Whether it has come to the inputs."""
+        self._missed = 0
+        self._chance: Any = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The program's answer to one call. Raises what the program raised."""
@@ -113,6 +117,32 @@ class Proxy:
         """Have the program answer all inputs, and hold its answers against what is expected."""
         self.compares = True
         answers.hold(self._session)
+
+    def unit(self, judge: Callable[[Proxy], object]) -> None:
+        """Run one unit of a test and count it if it holds; if not, the next is run all the same.
+
+        Raises what ended the candidate: units before are counted, and none after.
+        """
+        # Each draws what it would draw alone.
+        if self._chance is None:
+            self._chance = random.getstate()
+        random.setstate(self._chance)
+        held = False
+        try:
+            judge(self)
+            held = True
+        except (HarnessError, MemoryError):
+            raise  # ours, or of the checker's limits: it says nothing of this unit alone
+        except Exception:
+            self._missed += 1
+        if self._session.over is not None:  # also where the unit caught it
+            raise self._session.over
+        self._session.units_held += held
+
+    def settle(self) -> None:
+        """Raise what a test without units would have raised at the first that did not hold."""
+        if self._missed:
+            raise AssertionError(f"units that do not hold: {self._missed}")
 
     def close(self) -> None:
         """Answer no more: a call of a closed one raises."""

@@ -20,6 +20,8 @@ from trueval.grade.sandbox.clock import Deadline
 SIGKILL = int(signal.SIGKILL)  # an enum costs each sample more than it looks
 LOOK_S = 0.03
 """How often to look at a candidate that is slow: at its memory, and whether it has ended."""
+LAST_MOMENT_S = 0.5
+"""How long a process that has closed its socket may take until it has ended."""
 PAGES_A_MB = 1024 * 1024 // resource.getpagesize()
 
 
@@ -83,6 +85,18 @@ def _resident_mb(pid: int) -> int:
             return int(file.read().split()[1]) // PAGES_A_MB
     except (OSError, IndexError):
         return 0
+
+
+def has_ended_soon(pid: int) -> bool:
+    """Whether a process ends within a moment without our doing. It stays to be reaped."""
+    if not hasattr(os, "waitid"):
+        return True
+    deadline = time.monotonic() + LAST_MOMENT_S
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.0005)
+    return True
 
 
 def end(pid: int) -> tuple[int, int]:

@@ -27,7 +27,8 @@ BEGUN, NOT_BEGUN = b".", b"!"
 STOP, WATCH, PAUSE, ALONE = b"S", b"W", b"P", b"A"
 FORKED, ENDED, READY, FAILED = b"F", b"E", b"I", b"!"
 CONTROL = struct.Struct("<cId")
-"""Kind, number of the candidate, and a value: seconds waited, or 1 for a candidate alone."""
+"""Kind, number of the candidate, and a value: seconds waited, or 1 for a candidate alone, or for
+one to STOP whose socket is closed."""
 END = struct.Struct("<iqB")
 """After an ENDED: exit status as `wait` gives it, peak memory in KiB, length of the reason."""
 
@@ -75,9 +76,10 @@ def answer_frame(
     detail: str,
     cause: str = "",
     failing: tuple[str, str, str] = ("", "", ""),
+    units_held: int = 0,
 ) -> bytes:
     """What a checker says of one job. Of the texts only `detail` may hold a newline."""
-    lines = (str(job), verdict, f"{duration_s:.6f}", cause, *failing, detail)
+    lines = (str(job), verdict, f"{duration_s:.6f}", str(units_held), cause, *failing, detail)
     return packed("\n".join(lines).encode("utf-8", "replace")[:MAX_ANSWER_BYTES])
 
 
@@ -86,6 +88,7 @@ class Answer(NamedTuple):
 
     verdict: str
     duration_s: float
+    units_held: int
     cause: str
     failing: tuple[str, str, str]
     """The failing call, what it should have returned, and what it did; all empty for none."""
@@ -94,6 +97,6 @@ class Answer(NamedTuple):
 
 def parse_answer(content: bytes) -> Answer:
     """The answer in a frame. Raises `ValueError` for anything else."""
-    lines = content.decode("utf-8", "replace").split("\n", 7)
-    _, verdict, duration_s, cause, call, expected, got, detail = lines
-    return Answer(verdict, float(duration_s), cause, (call, expected, got), detail)
+    lines = content.decode("utf-8", "replace").split("\n", 8)
+    _, verdict, duration_s, held, cause, call, expected, got, detail = lines
+    return Answer(verdict, float(duration_s), int(held), cause, (call, expected, got), detail)

@@ -52,7 +52,7 @@ class Zygote:
         while True:
             kind, number, value = self._next_order()
             if kind == wire.STOP:
-                self._end(number, "")
+                self._end(number, "", is_gone=bool(value))
             elif kind == wire.WATCH:
                 self._start_watch(number, value)
             elif kind == wire.ALONE:
@@ -81,11 +81,13 @@ class Zygote:
                 number, self._alive[number], self._settings, waited_s, idle
             )
 
-    def _end(self, number: int, reason: str) -> None:
+    def _end(self, number: int, reason: str, *, is_gone: bool = False) -> None:
         """End a candidate and all that it started, say how it ended, and fork another ahead."""
         pid = self._alive.pop(number, None)
         if pid is None:
             return  # it ended, and that was told, before the order came
+        if is_gone and not supervise.has_ended_soon(pid):
+            reason = "socket: closed by the program"
         status, peak_kb = supervise.end(pid)
         self._clean_up()
         text = reason.encode()[:200]
