@@ -74,6 +74,9 @@ class RunConfig(Section):
     name: str | None = None
     """Folder below `output`; None makes one from task, model and digest."""
     task: str = "humaneval"
+    """A benchmark's name, or the path of a JSON Lines file of one's own."""
+    task_options: Mapping[str, Any] = {}
+    """What the task alone takes, such as `file` or `split`."""
     model: str | None = None
     """Catalogue name, path or hub id; a server's own name for it. None: the backend's default."""
     backend: str = "auto"
@@ -82,6 +85,9 @@ class RunConfig(Section):
     """What the backend alone takes, such as `base_url` or `precision`."""
     mode: Mode | Literal["auto"] = "auto"
     prompt: str = "auto"
+    fim: str = "auto"
+    """Infilling: `auto` (by the model's vocabulary), a FIM format by name or YAML file, `instruct`,
+    `left-to-right`, or `native`."""
     post: str = "default"
     samples: Annotated[int, Field(ge=1)] = 1
     k: tuple[Annotated[int, Field(ge=1)], ...] = (1,)

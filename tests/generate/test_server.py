@@ -240,8 +240,8 @@ async def test_a_chat_request_sends_messages_and_reads_the_content_alone() -> No
 async def test_an_engine_that_adds_sampling_of_its_own_is_told_not_to() -> None:
     server = FaultyServer(models=[{"id": "m", "owned_by": "vllm"}])
     await draw(server, request_for(top_k=5))
-    assert (server.bodies[0]["repetition_penalty"], server.bodies[0]["min_p"]) == (1.0, 0.0)
-    assert server.bodies[0]["top_k"] == 5
+    assert (server.bodies[-1]["repetition_penalty"], server.bodies[-1]["min_p"]) == (1.0, 0.0)
+    assert server.bodies[-1]["top_k"] == 5
 
 
 async def test_every_sample_is_sent_a_seed_of_its_own() -> None:

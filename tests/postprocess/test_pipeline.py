@@ -135,4 +135,4 @@ def test_canonical_answers_come_through_and_need_no_repair(
 
 def test_the_steps_see_no_references() -> None:
     fields = set(Problem.__dataclass_fields__)
-    assert fields == {"problem_id", "prefix", "suffix", "entry_point"}
+    assert fields == {"problem_id", "prefix", "suffix", "entry_point", "glue"}

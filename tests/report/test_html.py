@@ -18,6 +18,7 @@ from trueval.report.rows import safe
 from trueval.types import (
     ChatPrompt,
     Completion,
+    FailingCall,
     Failure,
     Grade,
     InfillPrompt,
@@ -199,6 +200,18 @@ def test_every_kind_of_prompt_is_shown(prompt: Prompt, labels: list[str]) -> Non
 )
 def test_every_outcome_is_shown(parts: dict[str, Any], verdict: str) -> None:
     assert f">{verdict}</span>" in render_html(summary(), [real(TextPrompt(text="a"), **parts)])
+
+
+def test_a_failing_call_its_cause_and_lower_trust_are_shown_and_escaped() -> None:
+    call = FailingCall(call="f('<b>')", expected="3", got="<i>")
+    grade = Grade(verdict="wrong", cause="wrong", trust="same-process", failing_call=call)
+    source = render_html(summary(), [real(TextPrompt(text="a"), grade=grade)])
+    assert "call     f(&#x27;&lt;b&gt;&#x27;)\nexpected 3\ngot      &lt;i&gt;</pre>" in source
+    assert "cause: wrong" in source
+    assert "lower-trust" in source
+    plain = render_html(summary(), [real(TextPrompt(text="a"), grade=Grade(verdict="passed"))])
+    assert "lower-trust" not in plain
+    assert "failing call" not in plain
 
 
 def test_an_untrusted_run_says_so_first() -> None:

@@ -30,21 +30,21 @@ def command(file: Path, task: str, output: Path | None, as_json: bool, **given: 
     after the problem's text) or `solution` (run as it is). Results go to FILE with `_results`
     before its ending, a line a sample.
     """
-    from trueval import registry
     from trueval.config import validate
+    from trueval.experiment.benchmark import load_benchmark
     from trueval.experiment.foreign import FileGrades, grade_file
     from trueval.experiment.plan import make_grader
     from trueval.report.live import LiveLine
     from trueval.score.intervals import wilson
 
-    data = registry.resolve("tasks", task)().load()
+    data = load_benchmark(task)
     grading = {"timeout_s": given["timeout"], "workers": given["workers"]}
     grading |= {"grading": given["grading"]} if given["grading"] else {}
     config = validate({"task": task, "grading": grading}, where="options")
     target = output or _results_file(file)
 
     async def work() -> FileGrades:
-        grader = make_grader(config, background=False)
+        grader = make_grader(config, data, background=False)
         try:
             await grader.open()
             with _create(target) as results, LiveLine(interval=wilson) as live:

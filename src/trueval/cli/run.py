@@ -23,6 +23,7 @@ SHORT = {
     "backend": "backend",
     "mode": "mode",
     "prompt": "prompt",
+    "fim": "fim",
     "post": "post",
     "samples": "samples",
     "limit": "limit",
@@ -44,12 +45,13 @@ SHORT = {
 
 @click.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
-@click.option("--task", help="Benchmark to run.  [default: humaneval]")
+@click.option("--task", help="Benchmark to run, or a JSON Lines file.  [default: humaneval]")
 @click.option("--model", "-m", help="Catalogue name, path, hub id, or a server's name for it.")
 @click.option("--server", "-s", metavar="URL", help="An OpenAI-compatible server to ask.")
 @click.option("--backend", help="What runs the model.  [default: by model]")
 @click.option("--mode", help="completion or chat.  [default: by model]")
 @click.option("--prompt", help="Prompt strategy.  [default: by mode]")
+@click.option("--fim", help="How to write a hole: a FIM format, instruct, left-to-right, native.")
 @click.option("--post", help="Post-processing pipeline.  [default: default]")
 @click.option("--samples", "-n", type=int, help="Samples a problem.  [default: 1]")
 @click.option("--k", type=int, multiple=True, help="Estimate pass@k.  [default: 1]")
@@ -124,10 +126,10 @@ def _plan_text(settings: Any) -> str:
     """What would run, as YAML, after the number of problems and samples."""
     import yaml
 
-    from trueval import registry
+    from trueval.experiment.benchmark import load_benchmark
     from trueval.experiment.plan import limited
 
-    task = limited(registry.resolve("tasks", settings.task)().load(), settings.limit)
+    task = limited(load_benchmark(settings.task, settings.task_options), settings.limit)
     samples = len(task.problems) * settings.samples
     found = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False).rstrip()
     return f"# {len(task.problems)} problems x {settings.samples} = {samples} samples\n{found}"

@@ -61,7 +61,7 @@ def _prompt(data: Mapping[str, Any]) -> Prompt:
 
 
 def _program(data: Mapping[str, Any] | None) -> Program | None:
-    return Program(source=data["source"], edits=tuple(data["edits"])) if data else None
+    return Program(**{**data, "edits": tuple(data["edits"])}) if data else None
 
 
 def _either(kind: type[Any], data: Mapping[str, Any]) -> Any:

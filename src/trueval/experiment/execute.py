@@ -11,19 +11,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, Unpack
 
-from trueval import registry
 from trueval.config import RunConfig
+from trueval.errors import ConfigError
+from trueval.experiment.benchmark import load_benchmark
 from trueval.experiment.manifest import check_same, make_manifest, now
-from trueval.experiment.plan import Plan, check_names, make_backend, make_grader, make_plan
+from trueval.experiment.plan import (
+    NO_MODEL,
+    Plan,
+    check_names,
+    make_backend,
+    make_grader,
+    make_plan,
+)
 from trueval.experiment.runner import Progress, Runner
 from trueval.experiment.store import RunStore
 from trueval.experiment.summary import summarise
 from trueval.honesty.controls import ControlsReport, require, run_controls
-from trueval.protocols import Grader
+from trueval.honesty.floor import NullFloor, null_floor
+from trueval.prompts.fim import Native
+from trueval.protocols import Backend, Grader
 from trueval.report import live
 from trueval.report.html import render_html
 from trueval.report.summary import Summary, TimeFacts
-from trueval.types import Mode, TaskData, to_json
+from trueval.types import Mode, to_json
 
 
 class Screen(Protocol):
@@ -56,23 +66,23 @@ async def execute(
     that does not take the samples; what was graded until then stays and is resumed.
     """
     started = time.monotonic()
-    check_names(config)
-    task: TaskData = registry.resolve("tasks", config.task)().load()
+    task = load_benchmark(config.task, config.task_options)
+    check_names(config, task)
     _, backend = make_backend(config)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.close)
         screen.update(phase="load model", done=0, total=None)
         model = await backend.open()
         plan = make_plan(config, task, model)
-        grader = make_grader(config, background=backend.shares_cores)
+        await _check_holes(plan, backend)
+        grader = make_grader(config, task, background=backend.shares_cores)
         stack.push_async_callback(grader.close)
         held = _Open(plan, grader, await grader.open())
         store = stack.enter_context(RunStore(Path(config.output) / plan.name()))
         check_same(store.manifest(), plan, store.folder)
-        report = await _controls(
-            plan.task, held, mode=plan.mode, stop=plan.params.stop, screen=screen
-        )
+        report = await _controls(held, screen=screen)
         trusted = require(report, force=force)
+        floor = await _floor(held, screen)
         manifest = make_manifest(
             plan,
             name=plan.name(),
@@ -95,6 +105,7 @@ async def execute(
             store,
             manifest,
             report,
+            floor=floor,
             time=_time(store, clock, wall_s=time.monotonic() - started),
             resumed=resumed if runner.progress.drawn else 0,
             force=force,
@@ -106,43 +117,53 @@ async def execute(
 
 async def control(config: RunConfig, *, mode: Mode, screen: Screen) -> ControlsReport:
     """Run the controls of a config's chain anew, with no model: `trueval controls`."""
-    task: TaskData = registry.resolve("tasks", config.task)().load()
-    model = {"id": "controls", "revision": "-", "mode": mode}
+    task = load_benchmark(config.task, config.task_options)
+    model = {"id": NO_MODEL, "revision": "-", "mode": mode}
     plan = make_plan(config.model_copy(update={"mode": mode}), task, model)
-    grader = make_grader(config, background=False)
+    grader = make_grader(config, task, background=False)
     try:
         held = _Open(plan, grader, await grader.open())
-        return await _controls(
-            plan.task,
-            held,
-            mode=mode,
-            stop=plan.params.stop,
-            screen=screen,
-            use_cache=False,
-        )
+        return await _controls(held, screen=screen, use_cache=False)
     finally:
         await grader.close()
 
 
-async def _controls(
-    task: TaskData,
-    held: _Open,
-    *,
-    mode: Mode,
-    stop: tuple[str, ...],
-    screen: Screen,
-    use_cache: bool = True,
-) -> ControlsReport:
+async def _controls(held: _Open, *, screen: Screen, use_cache: bool = True) -> ControlsReport:
     screen.update(phase="controls", done=0, total=None)
+    plan = held.plan
     return await run_controls(
-        task,
-        held.plan.pipeline,
+        plan.task,
+        plan.pipeline,
         held.grader,
-        mode=mode,
-        stop=stop,
+        mode=plan.mode,
+        stop=plan.params.stop,
         isolation=held.isolation,
+        end_tokens=getattr(plan.prompt, "stop", ()),
         progress=lambda done, of: screen.update(done=done, total=of),
         use_cache=use_cache,
+    )
+
+
+async def _check_holes(plan: Plan, backend: Backend) -> None:
+    """Refuse to send prefix and suffix to what does not fill holes itself."""
+    if not isinstance(plan.prompt, Native):
+        return
+    ask = getattr(backend, "why_not_infill", None)
+    reason = await ask() if ask else f"the backend {backend.name} does not fill holes itself"
+    if reason:
+        raise ConfigError(f"--fim native: {reason}", hint="--fim auto, or a FIM format by name")
+
+
+async def _floor(held: _Open, screen: Screen) -> NullFloor | None:
+    """What a task scores without a model; None for completion, where that is nothing."""
+    if held.plan.task.kind != "infilling":
+        return None
+    screen.update(phase="null floor", done=0, total=None)
+    return await null_floor(
+        held.plan.task,
+        held.grader,
+        isolation=held.isolation,
+        progress=lambda done, of: screen.update(done=done, total=of),
     )
 
 

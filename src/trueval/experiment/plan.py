@@ -10,10 +10,16 @@ from typing import Any
 from trueval import registry
 from trueval.config import DEFAULT_MODEL, NOT_IN_DIGEST, RunConfig
 from trueval.errors import ConfigError, did_you_mean
+from trueval.experiment.infilling import check_pipeline, infill_controls, infilling
+from trueval.grade.exact_match import InfillGrader
 from trueval.postprocess.pipeline import Pipeline
+from trueval.prompts.fim import FimStrategy
 from trueval.prompts.strategy import DEFAULTS, LibraryPrompt, load_prompt
 from trueval.protocols import Backend, Grader
 from trueval.types import Mode, Request, SamplingParams, TaskData, digest_of, to_json
+
+NO_MODEL = "controls"
+"""What a plan for controls alone has for a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +30,14 @@ class Plan:
     task: TaskData
     problems_of: int
     """Problems in the whole benchmark; more than `task.problems` under a limit."""
-    prompt: LibraryPrompt
+    prompt: LibraryPrompt | FimStrategy
     pipeline: Pipeline
     params: SamplingParams
     mode: Mode
     model: Mapping[str, Any]
     """What the open backend said of the model."""
+    assists: tuple[str, ...] = ()
+    """Privileges by task and prompt, printed beside every score."""
 
     def requests(self) -> Iterator[Request]:
         """Every sample that is owed: all problems once, then all again for the next index."""
@@ -78,6 +86,10 @@ class Plan:
 
 def make_plan(config: RunConfig, task: TaskData, model: Mapping[str, Any]) -> Plan:
     """Decide every `auto` from what the backend said of its model. Raises `ConfigError`."""
+    if task.kind == "infilling":
+        return _infilling_plan(config, task, model)
+    if config.fim != "auto":
+        raise ConfigError(f"{task.name} has no holes to fill", hint="leave out --fim")
     mode: Mode = model["mode"] if config.mode == "auto" else config.mode
     prompt = load_prompt(DEFAULTS[mode] if config.prompt == "auto" else config.prompt)
     if prompt.mode != mode:
@@ -96,9 +108,31 @@ def make_plan(config: RunConfig, task: TaskData, model: Mapping[str, Any]) -> Pl
     )
 
 
-def check_names(config: RunConfig) -> None:
+def _infilling_plan(config: RunConfig, task: TaskData, model: Mapping[str, Any]) -> Plan:
+    task = limited(of := task, config.limit)
+    if model["id"] == NO_MODEL:
+        found = infill_controls(config, task, model["mode"])
+    else:
+        found = infilling(config, task, model)
+    return Plan(
+        config=config,
+        task=task,
+        problems_of=len(of.problems),
+        prompt=found.prompt,
+        pipeline=found.pipeline,
+        params=config.sampling.params(found.stop, "completion"),
+        mode=found.mode,
+        model=model,
+        assists=found.assists,
+    )
+
+
+def check_names(config: RunConfig, task: TaskData) -> None:
     """Refuse a name that nothing has, before a model is loaded for it."""
-    registry.resolve("pipelines", config.post)
+    if task.kind == "infilling":
+        check_pipeline(config.post)
+    else:
+        registry.resolve("pipelines", config.post)
     registry.resolve("graders", config.grading.grader)
     if config.prompt != "auto":
         load_prompt(config.prompt)
@@ -122,13 +156,15 @@ def make_backend(config: RunConfig) -> tuple[str, Backend]:
     return name, _call(registry.resolve("backends", name), given, what=f"backend {name!r}")
 
 
-def make_grader(config: RunConfig, *, background: bool) -> Grader:
-    """The grader that the config asks for, not yet open."""
+def make_grader(config: RunConfig, task: TaskData | None = None, *, background: bool) -> Grader:
+    """The grader that the config asks for, not yet open; for infilling it compares texts too."""
     grading = config.grading
     given = grading.model_dump(exclude={"grader"}) | {"background": background}
     grader: Grader = _call(
         registry.resolve("graders", grading.grader), given, what=f"grader {grading.grader!r}"
     )
+    if task is not None and task.kind == "infilling":
+        return InfillGrader(grader if "pass" in task.metrics else None, metrics=task.metrics)
     return grader
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from trueval import registry
 from trueval.errors import DataError, did_you_mean
+from trueval.experiment.benchmark import load_benchmark
 from trueval.types import Failure, Grade, Problem, Program, Reference, TaskData
 
 SHAPE = 'a sample is {"task_id": "HumanEval/0", "completion": "    return 1"}, or `solution`'
@@ -66,8 +66,15 @@ class LoadedTask:
         if isinstance(solution := item.get("solution"), str):
             return self._whole(problem, solution)
         if isinstance(completion := item.get("completion"), str):
-            return self._whole(problem, problem.prefix + completion + problem.suffix)
+            return self._filled(problem, completion)
         raise DataError(f"{at}: neither `completion` nor `solution` is a text", hint=SHAPE)
+
+    def _filled(self, problem: Problem, completion: str) -> Submission:
+        before, after = problem.glue
+        source = problem.prefix + before + completion + after + problem.suffix
+        middle = completion if self.data.kind == "infilling" else None
+        reference = self.data.references[problem.problem_id]
+        return Submission(Program(source=source, middle=middle), reference)
 
     def _whole(self, problem: Problem, source: str) -> Submission:
         return Submission(Program(source=source), self.data.references[problem.problem_id])
@@ -76,7 +83,7 @@ class LoadedTask:
 @lru_cache(maxsize=32)
 def load_task(name: str) -> LoadedTask:
     """The task of that name, read once a process. Raises `ConfigError` with a did-you-mean."""
-    data: TaskData = registry.resolve("tasks", name)().load()
+    data = load_benchmark(name)
     return LoadedTask(data, {problem.problem_id: problem for problem in data.problems})
 
 

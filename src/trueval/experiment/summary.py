@@ -8,8 +8,10 @@ from typing import Any
 from trueval.experiment.plan import Plan
 from trueval.experiment.store import RunStore
 from trueval.honesty.controls import ControlsReport
-from trueval.report.summary import ControlFacts, Line, Summary, TimeFacts
+from trueval.honesty.floor import NullFloor
+from trueval.report.summary import ControlFacts, FloorFacts, Line, Summary, TimeFacts
 from trueval.score.estimate import Scores, estimates
+from trueval.score.matches import NAMES
 from trueval.types import Estimate, Grade, Manifest, to_json
 
 FLOOR = 0.10
@@ -22,6 +24,7 @@ def summarise(
     manifest: Manifest,
     controls: ControlsReport,
     *,
+    floor: NullFloor | None,
     time: TimeFacts,
     resumed: int,
     force: bool,
@@ -32,6 +35,7 @@ def summarise(
         problems=len(plan.task.problems),
         samples_per_problem=plan.config.samples,
         ks=plan.config.k,
+        metrics=plan.task.metrics,
         force=force,
     )
     return Summary(
@@ -45,6 +49,7 @@ def summarise(
         tokens={"prompt": scores.prompt_tokens, "completion": scores.completion_tokens},
         time=time,
         controls=control_facts(controls),
+        floor=_floor(plan, floor),
         notes=[*_notes(plan, scores, resumed), *_differing(plan, store)],
     )
 
@@ -61,6 +66,20 @@ def _differing(plan: Plan, store: RunStore) -> list[str]:
     ]
     listed = f": {', '.join(found)}" if found else ""
     return [f"official and split grading differ on {len(found)} of {plan.total} samples{listed}"]
+
+
+def _floor(plan: Plan, floor: NullFloor | None) -> dict[str, FloorFacts]:
+    """Name of each metric -> what the best answer without a model scores."""
+    if floor is None:
+        return {}
+    found: dict[str, FloorFacts] = {}
+    for metric in plan.task.metrics:
+        answer, value = floor.best(metric)
+        facts: FloorFacts = {"answer": answer, "value": value}
+        # A null answer is the same each time, so any k of them pass or none does.
+        names = [f"pass@{k}" for k in plan.config.k] if metric == "pass" else [NAMES[metric]]
+        found |= dict.fromkeys(names, facts)
+    return found
 
 
 def control_facts(report: ControlsReport) -> ControlFacts:
@@ -99,7 +118,7 @@ def _notes(plan: Plan, scores: Scores, resumed: int) -> list[str]:
         )
     if plan.prompt.provenance == "leaky":
         notes.append(f"the prompt {plan.prompt.name} was made with knowledge of the test split")
-    if scores.raw and scores.raw[0].value < FLOOR:
+    if scores.raw and scores.raw[0].value < FLOOR and plan.task.kind == "completion":
         notes.append(
             "on the floor: too few samples pass for a claim about prompts or settings to rest on "
             "this model and benchmark"

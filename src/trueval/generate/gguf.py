@@ -84,6 +84,14 @@ class GGUFInfo:
         return frozenset(control | {int(i) for i in named if i is not None})
 
     @property
+    def special_ids(self) -> dict[str, int]:
+        """The tokens that are more than their text: control tokens and those added by hand."""
+        get, parts = self.metadata.get, ("pre", "suf", "mid", "pad", "rep", "sep")
+        tokens, kinds = get("tokenizer.ggml.tokens", []), get("tokenizer.ggml.token_type", [])
+        named = {get(f"tokenizer.ggml.fim_{part}_token_id") for part in parts}
+        return {tokens[i]: i for i, kind in enumerate(kinds) if kind in (3, 4) or i in named}
+
+    @property
     def quantisation(self) -> str:
         """The type of most matrices: `Q4_1`, `F16`."""
         matrices = {k: n for k, n in self.tensor_types.items() if k != "F32"}

@@ -17,6 +17,7 @@ from trueval.generate.common import cut_at_stop, sample_seed, say_to_stderr
 from trueval.generate.fetch import file_sha256
 from trueval.generate.gguf import read_gguf
 from trueval.generate.models import Say, local_gguf, resolve_model
+from trueval.generate.vocabulary import fim_tokens, special_stops
 from trueval.types import ChatPrompt, Completion, Failure, InfillPrompt, Mode, Request
 
 
@@ -85,6 +86,7 @@ class LlamaCppBackend:
             "engine": f"xllamacpp {engine.__version__}",
             "precision": info.quantisation,
             "context_length": context,
+            "fim_tokens": fim_tokens(info.special_ids),
         }
 
     def _params(self, engine: Any, path: Path, context: int) -> Any:
@@ -136,7 +138,7 @@ class LlamaCppBackend:
         if self._server is None:
             return "the engine is not open"
         if isinstance(prompt, InfillPrompt):
-            return "this backend goes on from text or chats; write the infilling as a text prompt"
+            return "this backend has no infilling of its own; --fim auto writes the FIM tokens out"
         if isinstance(prompt, ChatPrompt) and not self._has_template:
             return f"{self.model} has no chat template: ask it in completion mode"
         if not isinstance(prompt, ChatPrompt) and not prompt.text:
@@ -176,6 +178,8 @@ def _body(request: Request) -> dict[str, Any]:
         "top_p": params.top_p,
         "top_k": params.top_k,
         "stop": list(params.stop),
+        # Special tokens are left out of the text, where no stop would be met, but for these.
+        "preserved_tokens": special_stops(params.stop),
         "seed": sample_seed(request),
         # llama.cpp's own defaults would change what is drawn.
         "min_p": 0.0,

@@ -9,7 +9,8 @@ from typing import Any
 
 from trueval.errors import BackendError, ConfigError, did_you_mean
 from trueval.generate import common
-from trueval.types import ChatPrompt, Completion, Mode, Request, TextPrompt
+from trueval.generate.vocabulary import special_stops
+from trueval.types import ChatPrompt, Completion, InfillPrompt, Mode, Request, TextPrompt
 
 NEUTRAL: Mapping[str, Mapping[str, Any]] = {
     "llamacpp": {"top_k": 0, "min_p": 0.0},
@@ -42,6 +43,9 @@ _CUT_SHORT = frozenset({"abort", "error", "timeout", "cancelled"})
 class BadAnswer(Exception):
     """An answer that is not what the API promises: corrupt, cut short, or without a text."""
 
+    transient = True
+    """Whether the same request may bring a good answer a little later."""
+
 
 # --------------------------------------------------------------------------- what we send
 
@@ -55,7 +59,7 @@ def check_extra_body(extra: Mapping[str, Any]) -> None:
         )
 
 
-def encode(request: Request, *, model: str, always: Mapping[str, Any]) -> bytes:
+def encode(request: Request, *, model: str, always: Mapping[str, Any], engine: str = "") -> bytes:
     """The body that asks for one sample; `always` goes along and yields to the request's own."""
     params = request.params
     body: dict[str, Any] = {
@@ -71,14 +75,22 @@ def encode(request: Request, *, model: str, always: Mapping[str, Any]) -> bytes:
         body["top_k"] = params.top_k
     if params.stop:
         body["stop"] = list(params.stop)
+        body |= _seen_in_text(engine, special_stops(params.stop))
     match request.prompt:
         case TextPrompt(text=text):
             body["prompt"] = text
         case ChatPrompt(messages=messages):
             body["messages"] = [{"role": role, "content": text} for role, text in messages]
-        case _:
-            raise TypeError(f"no OpenAI endpoint takes a {type(request.prompt).__name__}")
+        case InfillPrompt(prefix=prefix, suffix=suffix):
+            body |= {"prompt": prefix, "suffix": suffix}
     return json.dumps(body).encode()
+
+
+def _seen_in_text(engine: str, stops: list[str]) -> dict[str, Any]:
+    """What makes special tokens stop a text, which engines leave out of it before they look."""
+    if stops and engine == "llamacpp":
+        return {"preserved_tokens": stops}
+    return {"skip_special_tokens": False} if stops and engine in ("vllm", "sglang") else {}
 
 
 # --------------------------------------------------------------------------- what comes back

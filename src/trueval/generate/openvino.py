@@ -18,6 +18,7 @@ from trueval.generate.common import sample_seed, say_to_stderr
 from trueval.generate.fetch import file_sha256
 from trueval.generate.gguf import GGUFInfo, read_gguf, why_not_openvino
 from trueval.generate.models import Say, f16_gguf, local_gguf, resolve_model
+from trueval.generate.vocabulary import fim_tokens
 from trueval.types import ChatPrompt, Completion, Failure, InfillPrompt, Mode, Request
 
 _CLOSE_PATIENCE_S = 5.0
@@ -108,6 +109,7 @@ class OpenVINOBackend:
             "weights": "as published" if weights == source else f"{info.quantisation} as F16",
             "engine": f"openvino-genai {version}",
             "precision": self.precision,
+            "fim_tokens": fim_tokens(info.special_ids),
         }
         return about, weights
 
@@ -177,7 +179,7 @@ class OpenVINOBackend:
 
     def _misfit(self, request: Request) -> str:
         if isinstance(request.prompt, InfillPrompt):
-            return "this backend goes on from text or chats; write the infilling as a text prompt"
+            return "this backend has no infilling of its own; --fim auto writes the FIM tokens out"
         if isinstance(request.prompt, ChatPrompt) and not self._has_template:
             return f"{self.model} has no chat template: ask it in completion mode"
         if request.params.diffusion is not None:

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from trueval.generate.common import cut_at_stop
 from trueval.generate.gguf import read_gguf, token_bytes
+from trueval.generate.vocabulary import stops_as_tokens
 
 _TOKENIZER_LIMIT = 8192
 """openvino-genai cuts longer prompts off without a word, when it reads a GGUF file."""
@@ -47,7 +48,7 @@ class Engine:
         self.genai = genai
         info = read_gguf(Path(settings["gguf"]))
         self.bytes_of = token_bytes(info)
-        self.end_ids, self.bos_id = info.end_ids, info.bos_id
+        self.end_ids, self.bos_id, self.special = info.end_ids, info.bos_id, info.special_ids
         self.longest = min(info.context_length, settings["context"] or info.context_length)
         self.pipe = genai.ContinuousBatchingPipeline(
             settings["gguf"], _scheduler(genai, settings), "CPU", _properties(settings), {}
@@ -91,7 +92,7 @@ class Engine:
         config = self.genai.GenerationConfig()
         config.apply_chat_template = False
         config.max_new_tokens = min(message["max_tokens"], room)
-        config.stop_token_ids = set(self.end_ids)
+        config.stop_token_ids = self.end_ids | stops_as_tokens(message["stop"], self.special)
         config.do_sample = message["temperature"] > 0
         if config.do_sample:
             config.temperature = message["temperature"]

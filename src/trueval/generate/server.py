@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from trueval.errors import BackendError, ConfigError
+from trueval.generate import infilling
 from trueval.generate import openai_api as api
 from trueval.generate._retry import Backoff, parse_retry_after
 from trueval.types import ChatPrompt, Completion, Failure, InfillPrompt, Mode, Request
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     import aiohttp
     from yarl import URL
 
-_ENDPOINTS = {"completion": "completions", "chat": "chat/completions"}
+_ENDPOINTS = {
+    "completion": "v1/completions",
+    "chat": "v1/chat/completions",
+    "infill": "infill",
+    "tokenize": "tokenize",
+}
 _PATIENCE_S = 30.0
 """How long a server may take to say which models it has."""
 
@@ -61,6 +68,8 @@ class ServerBackend:
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
         self._slots: asyncio.Semaphore
+        self._engine = ""
+        self._infill_probe: asyncio.Task[str] | None = None
 
     # ----------------------------------------------------------------------- open and close
 
@@ -76,6 +85,9 @@ class ServerBackend:
             raise
         self.model = chosen["id"]
         about = api.describe(chosen, server_header=server_header)
+        self._engine = about["engine"]
+        if (tokens := await self._fim_tokens()) is not None:
+            about["fim_tokens"] = tokens
         self._always = {**api.NEUTRAL.get(about["engine"], {}), **self._extra_body}
         return {
             **about,
@@ -87,6 +99,9 @@ class ServerBackend:
     async def close(self) -> None:
         """Close every connection. Safe to call twice."""
         session, self._session = self._session, None
+        probe, self._infill_probe = self._infill_probe, None
+        if probe is not None:
+            probe.cancel()
         if session is not None:
             await session.close()
 
@@ -94,7 +109,7 @@ class ServerBackend:
         import aiohttp  # on first use: the command line starts without it
         from yarl import URL
 
-        self._urls = {mode: URL(f"{self.base_url}/v1/{path}") for mode, path in _ENDPOINTS.items()}
+        self._urls = {mode: URL(f"{self.base_url}/{path}") for mode, path in _ENDPOINTS.items()}
         self._slots = asyncio.Semaphore(self.concurrency)
         # Answers are small and mostly local: compressing them costs more than it saves.
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
@@ -181,27 +196,37 @@ class ServerBackend:
 
     async def draw(self, request: Request) -> Completion | Failure:
         """One sample. A request that fails for good is recorded, and the run goes on."""
-        if isinstance(request.prompt, InfillPrompt):
-            message = "the OpenAI API has no infilling; use a prompt that writes the FIM tokens out"
-            return Failure(stage="generate", message=message)
+        if isinstance(request.prompt, InfillPrompt) and (reason := await self.why_not_infill()):
+            return Failure(stage="generate", message=reason)
+        return await self._draw(request)
+
+    async def _draw(self, request: Request) -> Completion | Failure:
         assert self.model is not None, "draw before open"
-        url = self._urls["chat" if isinstance(request.prompt, ChatPrompt) else "completion"]
-        body = api.encode(request, model=self.model, always=self._always)
+        read: Callable[..., Completion] = api.decode
+        if isinstance(request.prompt, InfillPrompt) and self._engine == "llamacpp":
+            url, read = self._urls["infill"], infilling.decode
+            body = infilling.encode(request, always=self._always)
+        else:
+            mode = "chat" if isinstance(request.prompt, ChatPrompt) else "completion"
+            url = self._urls[mode]
+            body = api.encode(request, model=self.model, always=self._always, engine=self._engine)
         tries = 1
         while True:
             try:
-                return await self._ask(url, body, request)
-            except _AskFailed as error:
+                raw, duration_s = await self._ask(url, body)
+                return read(raw, request, duration_s=duration_s)
+            except (_AskFailed, api.BadAnswer) as error:
+                asked_s = error.asked_s if isinstance(error, _AskFailed) else None
                 if not error.transient or tries > self.retries:
                     after = f" (tried {tries} times)" if tries > 1 else ""
                     message = f"{error}{after}"
                     return Failure(stage="generate", message=message, retryable=error.transient)
-                delay_s = self.backoff.delay_s(tries, error.asked_s)
+                delay_s = self.backoff.delay_s(tries, asked_s)
             await asyncio.sleep(delay_s)
             tries += 1
 
-    async def _ask(self, url: URL, body: bytes, request: Request) -> Completion:
-        """One try. The one place where what a network does becomes `_AskFailed`."""
+    async def _ask(self, url: URL, body: bytes) -> tuple[bytes, float]:
+        """One try: answer and seconds. Where what a network does becomes `_AskFailed`."""
         import aiohttp
 
         assert self._session is not None, "draw before open"
@@ -213,19 +238,54 @@ class ServerBackend:
                     raw = await reply.read()
                 duration_s = time.perf_counter() - started
             if reply.status == 200:
-                return api.decode(raw, request, duration_s=duration_s)
+                return raw, duration_s
         except TimeoutError:
             raise _AskFailed(f"no answer within {self.timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             said = api.one_line(str(error))
             raise _AskFailed(f"{type(error).__name__}: {said}" if said else repr(error)) from None
-        except api.BadAnswer as answer:
-            raise _AskFailed(str(answer)) from None
         raise _AskFailed(
             f"HTTP {reply.status}: {api.server_message(raw)}",
             transient=_is_transient(reply.status),
             asked_s=parse_retry_after(reply.headers.get("Retry-After")),
         )
+
+    # ----------------------------------------------------------------------- infilling
+
+    async def why_not_infill(self) -> str:
+        """Why this server cannot be asked with prefix and suffix, found out once; empty if it can.
+
+        A server that ignored the suffix would be scored as if the model had seen it.
+        """
+        if self._infill_probe is None:
+            self._infill_probe = asyncio.create_task(self._probe_infilling())
+        return await asyncio.shield(self._infill_probe)
+
+    async def _probe_infilling(self) -> str:
+        short, long = [await self._draw(request) for request in infilling.suffix_probes()]
+        for answer in (short, long):
+            if isinstance(answer, Failure):
+                if answer.retryable:  # a network's fault says nothing of the server
+                    self._infill_probe = None
+                return self._no_infilling(answer.message)
+        assert isinstance(short, Completion) and isinstance(long, Completion)
+        reason = infilling.why_suffix_is_ignored(short, long)
+        return self._no_infilling(f"it {reason}") if reason else ""
+
+    def _no_infilling(self, why: str) -> str:
+        return f"{self._where} has no infilling: {why}; {infilling.INSTEAD}"
+
+    async def _fim_tokens(self) -> list[str] | None:
+        """The FIM tokens of the model, where the server has an endpoint that shows them."""
+        assert self.model is not None
+        body = infilling.tokenize_body(self._engine, self.model)
+        if body is None:
+            return None
+        try:
+            raw, _ = await self._ask(self._urls["tokenize"], json.dumps(body).encode())
+        except _AskFailed:
+            return None  # a proxy may let only /v1 through
+        return infilling.tokens_found(raw)
 
 
 class _AskFailed(Exception):
@@ -241,7 +301,7 @@ class _AskFailed(Exception):
 
 def _is_transient(status: int) -> bool:
     """Whether the same request may well succeed a little later."""
-    return status in (408, 425, 429) or status >= 500
+    return status in (408, 425, 429) or (status >= 500 and status != 501)  # not implemented
 
 
 def _no_api(where: str, why: str) -> BackendError:

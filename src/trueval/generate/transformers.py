@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from trueval.errors import BackendError, ConfigError, MissingExtraError
 from trueval.generate.common import cut_at_stop, guess_mode, sample_seed, say_to_stderr
 from trueval.generate.models import Say, local_checkpoint, resolve_model
+from trueval.generate.vocabulary import fim_tokens, stops_as_tokens
 from trueval.types import ChatPrompt, Completion, Failure, InfillPrompt, Mode, Request
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Row:
     future: asyncio.Future[Completion | Failure]
     loop: asyncio.AbstractEventLoop
     prompt: list[int] = field(default_factory=list)
+    ends: set[int] = field(default_factory=set)
     tokens: list[int] = field(default_factory=list)
     reason: str = ""
     generator: Any = None
@@ -108,6 +110,7 @@ class TransformersBackend:
         ends = self._net.generation_config.eos_token_id
         self._ends = {ends} if isinstance(ends, int) else set(ends or [])
         self._ends |= {self._tokenizer.eos_token_id} - {None}
+        self._special = {**self._tokenizer.get_added_vocab()}
         return {
             "id": found.id,
             "revision": getattr(config, "_commit_hash", None) or "local",
@@ -116,6 +119,7 @@ class TransformersBackend:
             "precision": str(self._net.dtype).removeprefix("torch."),
             "device": device,
             "context_length": self._context,
+            "fim_tokens": fim_tokens(self._special),
         }
 
     def _guess(self, entry: Any, name: str) -> Mode:
@@ -128,7 +132,10 @@ class TransformersBackend:
         """One sample of `request`."""
         if self._thread is None or not self._thread.is_alive():
             return Failure(stage="generate", message="the engine is not open")
-        if isinstance(request.prompt, InfillPrompt) or request.params.diffusion is not None:
+        if isinstance(request.prompt, InfillPrompt):
+            why = "this backend has no infilling of its own; --fim auto writes the FIM tokens out"
+            return Failure(stage="generate", message=why)
+        if request.params.diffusion is not None:
             return Failure(stage="generate", message="this backend takes text and chat prompts")
         loop = asyncio.get_running_loop()
         row = Row(request=request, future=loop.create_future(), loop=loop)
@@ -182,6 +189,7 @@ class TransformersBackend:
         else:
             assert not isinstance(prompt, InfillPrompt)
             text = prompt.text
+        row.ends = self._ends | stops_as_tokens(row.request.params.stop, self._special)
         row.prompt = self._tokenizer(text, add_special_tokens=special)["input_ids"]
         if 0 < len(row.prompt) < self._context:
             return True
@@ -235,7 +243,7 @@ class TransformersBackend:
         # A stop has at most one character a token, so it lies within this many of the last ones.
         window = row.tokens[-(max(map(len, params.stop), default=0) + 4) :]
         tail = self._tokenizer.decode(window, skip_special_tokens=True)
-        if token in self._ends or any(stop and stop in tail for stop in params.stop):
+        if token in row.ends or any(stop and stop in tail for stop in params.stop):
             row.reason = "stop"
         elif len(row.tokens) >= min(params.max_tokens, self._context - len(row.prompt)):
             row.reason = "length"

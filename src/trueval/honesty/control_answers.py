@@ -44,8 +44,9 @@ class Control:
     is_right: bool
     problem_id: str
     program: Program
-    excuse: Program | None = None
-    """A cheat that passes counts for nothing where this passes too: no test reaches the hole."""
+    excuses: tuple[Program, ...] = ()
+    """A cheat that passes counts for nothing where one of these does: then the tests do not tell
+    what stands in the hole."""
 
 
 def control_answers(
@@ -92,7 +93,9 @@ def _infilling(
         for name in infill_shapes.CHEATS:
             for problem in spread[: infill_shapes.SLOW_CHEATS.get(name)]:
                 yield from _cheats(name, problem, task.references[problem.problem_id], pipeline)
-    shapes = infill_shapes.infill_shapes(task.hole, chat=mode == "chat", end_tokens=end_tokens)
+    shapes = infill_shapes.infill_shapes(
+        task.hole, chat=mode == "chat", end_tokens=end_tokens, as_it_is=not pipeline.steps
+    )
     for problem in task.problems:
         reference = task.references[problem.problem_id]
         for name, shape in shapes.items():
@@ -103,14 +106,17 @@ def _infilling(
 def _cheats(
     name: str, problem: Problem, reference: Reference, pipeline: Chain
 ) -> Iterator[Control]:
-    probe = _in_the_hole(problem, infill_shapes.cheat(infill_shapes.PROBE, reference))
-    # What does not even parse has no excuse.
-    excuse = None if name == "no program" else probe
+    excuses = [infill_shapes.cheat(one, reference) for one in infill_shapes.EXCUSES[name]]
     text = infill_shapes.cheat(name, reference)
-    yield Control(name, False, problem.problem_id, _in_the_hole(problem, text), excuse)
-    repaired = pipeline(text, problem)[1]
-    if repaired is not None:
-        yield Control(name, False, problem.problem_id, repaired, excuse)
+    for program in (_in_the_hole(problem, text), pipeline(text, problem)[1]):
+        if program is not None:
+            yield Control(
+                name,
+                False,
+                problem.problem_id,
+                program,
+                tuple(_in_the_hole(problem, excuse) for excuse in excuses),
+            )
 
 
 def _in_the_hole(problem: Problem, text: str) -> Program:

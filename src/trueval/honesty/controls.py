@@ -23,6 +23,7 @@ from trueval.types import (
     Failure,
     Grade,
     Mode,
+    Program,
     Reference,
     TaskData,
     digest_of,
@@ -79,7 +80,7 @@ class ControlsReport:
 
 
 MAX_UNREACHED = 0.5
-"""Share of holes that tests may not reach; a grader that runs no tests would have it at 1."""
+"""Share of a cheat's problems whose tests may not tell; without tests it would be all of them."""
 
 
 async def run_controls(
@@ -142,7 +143,7 @@ def controls_digest(
     return digest_of(
         {
             "data": [task.name, task.digest, [p.problem_id for p in task.problems]],
-            "pipeline": [pipeline.name, [type(step).__qualname__ for step in pipeline.steps]],
+            "pipeline": [pipeline.name, [_step(step) for step in pipeline.steps]],
             "grader": [type(grader).__qualname__, to_json(isolation)],
             "mode": mode,
             "stop": [list(stop), list(end_tokens)],
@@ -159,23 +160,32 @@ async def _grade_all(
     progress: Callable[[int, int], None],
 ) -> dict[tuple[str, str], tuple[str, str]]:
     """(problem_id, source) -> (verdict, detail); shapes that come to the same source run once."""
-    owed = list({(c.problem_id, c.program.source): c for c in controls}.items())
+    owed: dict[tuple[str, str], tuple[Program, bool]] = {}
+    for control in controls:
+        owed[control.problem_id, control.program.source] = control.program, control.is_right
+    for control in controls:
+        for excuse in control.excuses:
+            owed.setdefault((control.problem_id, excuse.source), (excuse, False))
     grades: dict[tuple[str, str], tuple[str, str]] = {}
-    waiting = iter(owed)
+    waiting = iter(owed.items())
 
     async def work() -> None:
-        for key, control in waiting:
-            grade = await grader.grade(control.program, references[control.problem_id])
+        for key, (program, is_right) in waiting:
+            reference = references[key[0]]
+            grade = await grader.grade(program, reference)
             # Beside others a right answer may run late. A cheat that does has failed, as it must.
-            if control.is_right and isinstance(grade, Grade) and grade.verdict == "timeout":
-                reference = references[control.problem_id]
-                grade = await grader.grade(control.program, reference, alone=True)
+            if is_right and isinstance(grade, Grade) and grade.verdict == "timeout":
+                grade = await grader.grade(program, reference, alone=True)
             if isinstance(grade, Failure):
                 raise InfraError(f"controls could not be graded: {grade.message}")
             # Official grading can be cheated, which is known and listed sample by sample. There a
             # cheat has failed when split trust, which grades it too, is not fooled.
-            fooled = grade.verdict if control.is_right else grade.split_verdict or grade.verdict
-            grades[key] = (fooled, grade.detail)
+            fooled = grade.verdict if is_right else grade.split_verdict or grade.verdict
+            other = [name for name, value in grade.matches.items() if value < 1]
+            if is_right and grade.passed and other:
+                grades[key] = ("passed, but not the true text", ", ".join(other))
+            else:
+                grades[key] = (fooled, grade.detail)
             progress(len(grades), len(owed))
 
     workers = [asyncio.create_task(work()) for _ in range(max(1, grader.concurrency))]
@@ -197,10 +207,10 @@ def _report(
 ) -> ControlsReport:
     counts: dict[bool, dict[str, tuple[int, int]]] = {True: {}, False: {}}
     misses: dict[str, Miss] = {}
-    unreached = _unreached(controls, grades)
+    excused = _excused(controls, grades)
     for control in controls:
         verdict, detail = grades[control.problem_id, control.program.source]
-        if control.excuse is not None and control.problem_id in unreached:
+        if control in excused:
             continue
         as_it_must = (verdict == "passed") is control.is_right
         n, of = counts[control.is_right].get(control.name, (0, 0))
@@ -224,17 +234,29 @@ def _report(
     )
 
 
-def _unreached(
+def _excused(
     controls: Sequence[Control], grades: Mapping[tuple[str, str], tuple[str, str]]
-) -> set[str]:
-    """Problems whose tests pass whatever stands in the hole; none if that is true of too many."""
-    probed = {c.problem_id: c.excuse for c in controls if c.excuse is not None}
-    found = {
-        problem_id
-        for problem_id, probe in probed.items()
-        if grades[problem_id, probe.source][0] == "passed"
-    }
-    return found if len(found) <= MAX_UNREACHED * len(probed) else set()
+) -> set[Control]:
+    """Cheats on problems whose tests do not tell what stands in the hole.
+
+    None of a kind when that is said of too many: of a grader that runs no tests it would be said
+    of all.
+    """
+    found: set[Control] = set()
+    for name in {control.name for control in controls if control.excuses}:
+        tried = [control for control in controls if control.name == name]
+        held = [
+            control
+            for control in tried
+            if any(grades[control.problem_id, e.source][0] == "passed" for e in control.excuses)
+        ]
+        found |= {*held} if len(held) <= max(1, MAX_UNREACHED * len(tried)) else set()
+    return found
+
+
+def _step(step: object) -> list[str]:
+    """A step and what it was made with, such as the tokens that it cuts at."""
+    return [type(step).__qualname__, *(f"{k}={v!r}" for k, v in sorted(vars(step).items()))]
 
 
 def code_digest(module: str) -> str:

@@ -99,6 +99,6 @@ async def _measured(
 def _programs(task: TaskData) -> Iterator[tuple[str, str, Program]]:
     for name in NULL_ANSWERS:
         for problem in task.problems:
-            text = null_answer(name, problem)
+            text = null_answer(name, problem, task.references[problem.problem_id])
             program = Program(source=filled(problem, text), middle=text)
             yield name, problem.problem_id, program

@@ -36,8 +36,15 @@ def filled(problem: Problem, text: str) -> str:
     return problem.prefix + before + text + after + problem.suffix
 
 
-def infill_shapes(hole: Hole, *, chat: bool, end_tokens: Sequence[str]) -> Mapping[str, Shape]:
-    """Right answers by the name of their shape, for a kind of hole and of model."""
+def infill_shapes(
+    hole: Hole, *, chat: bool, end_tokens: Sequence[str], as_it_is: bool = False
+) -> Mapping[str, Shape]:
+    """Right answers by the name of their shape, for a kind of hole and of model.
+
+    `as_it_is`: for a pipeline without a step, which can read no other shape than the middle.
+    """
+    if as_it_is:
+        return {"middle": middle}
     if chat:
         # Of a span, a block does not tell which white space at its ends belongs to it.
         in_a_block = {"fenced_middle": fenced_middle} if hole != "span" else {}
@@ -70,28 +77,40 @@ CHEATS: Mapping[str, str] = MappingProxyType(
 )
 """One-line middles that solve nothing, by name; indented as the true middle is."""
 
+EXCUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **dict.fromkeys(CHEATS, (PROBE,)),
+        # In a helper of the program's own it is no more than a true value.
+        "always equal": (PROBE, "return True"),
+        "no program": (),
+        PROBE: (PROBE,),
+    }
+)
+"""Cheat -> middles that show that the tests do not tell: where one of these passes, it may."""
+
 SLOW_CHEATS = {"endless loop": 1}
 """Cheats that each cost a whole time limit, with the number of problems that is enough."""
 
 
 def cheat(name: str, reference: Reference) -> str:
-    """A cheat's middle for one problem."""
-    return indentation(reference.canonical_solution) + CHEATS[name] + "\n"
+    """A cheat's middle for one problem; a name that is none stands for itself."""
+    return indentation(reference.canonical_solution) + CHEATS.get(name, name) + "\n"
 
 
 NULL_ANSWERS = ("empty", "pass", "previous line", "next line")
 """Answers that take no model: what a score has to be above."""
 
 
-def null_answer(name: str, problem: Problem) -> str:
+def null_answer(name: str, problem: Problem, reference: Reference) -> str:
     """What that answer puts into a problem's hole."""
     before, after = _last_line(problem.prefix), _first_line(problem.suffix)
-    if name == "pass":
-        # Where no line follows the hole, as far in as the line above, and further after a colon.
-        deeper = "    " if before.rstrip().endswith(":") else ""
-        indent = indentation(before) + deeper if deeper or not after else indentation(after)
-        return f"{indent}pass\n"
-    return {"empty": "", "previous line": f"{before}\n", "next line": f"{after}\n"}[name]
+    return {
+        "empty": "",
+        # As far in as the true middle, which makes the floor no lower than it could be.
+        "pass": f"{indentation(reference.canonical_solution)}pass\n",
+        "previous line": f"{before}\n",
+        "next line": f"{after}\n",
+    }[name]
 
 
 def indentation(text: str) -> str:

@@ -23,8 +23,18 @@ def assemble(text: str, problem: Problem) -> str:
 
 
 def join_only(text: str, problem: Problem) -> str:
-    """Prefix and text, glued as they are: what the reference harnesses grade."""
-    return problem.prefix + text + problem.suffix
+    """Prefix, text and suffix, glued as they are: what the reference harnesses grade."""
+    before, after = problem.glue
+    return problem.prefix + before + text + after + problem.suffix
+
+
+def fill(middle: str, problem: Problem) -> str:
+    """The source with its hole filled.
+
+    An empty middle is an answer as well: some holes need none, and the null floor says how many
+    pass without.
+    """
+    return join_only(middle, problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +44,24 @@ class Pipeline:
     name: str
     steps: Sequence[PostProcessor] = ()
     assemble: Callable[[str, Problem], str] = assemble
+    infills: bool = False
+    """Whether the steps make a middle, which the program then keeps."""
 
     def __call__(self, text: str, problem: Problem) -> tuple[Program, Program | None]:
         """The program, and the repaired one when a `repair` step changed anything."""
         text, edits = self._apply(text, problem, repairs=False)
-        program = Program(source=self.assemble(text, problem), edits=edits)
+        program = self._program(text, problem, edits)
         mended, repairs = self._apply(text, problem, repairs=True)
-        if not repairs:
-            return program, None
-        source = self.assemble(mended, problem)
-        return program, Program(source=source, edits=(*edits, *repairs))
+        return program, self._program(mended, problem, (*edits, *repairs)) if repairs else None
 
     @property
     def repairs(self) -> bool:
         """Whether any step may change the model's code."""
         return any(step.effect == "repair" for step in self.steps)
+
+    def _program(self, text: str, problem: Problem, edits: tuple[str, ...]) -> Program:
+        middle = text if self.infills else None
+        return Program(source=self.assemble(text, problem), edits=edits, middle=middle)
 
     def _apply(self, text: str, problem: Problem, *, repairs: bool) -> tuple[str, tuple[str, ...]]:
         edits = []

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from trueval.report import wording
 from trueval.report.rows import row, safe
-from trueval.report.summary import EstimateFacts, Line, Summary, require_manifest
+from trueval.report.summary import EstimateFacts, FloorFacts, Line, Summary, require_manifest
 
 MAX_SAMPLES = 2_000
 """Rows on one page: past some thousand, browsers crawl."""
@@ -72,19 +72,21 @@ def _banner(facts: Summary) -> str:
 
 
 def _scores(facts: Summary, assists: list[str]) -> Iterator[str]:
-    yield from _line_scores(facts["raw"], assists)
+    floors = facts.get("floor", {})
+    yield from _line_scores(facts["raw"], assists, floors)
     if facts["repaired"] is not None:
-        yield from _line_scores(facts["repaired"], [*assists, "repair"])
+        yield from _line_scores(facts["repaired"], [*assists, "repair"], floors)
 
 
-def _line_scores(line: Line, assists: list[str]) -> Iterator[str]:
+def _line_scores(line: Line, assists: list[str], floors: Mapping[str, FloorFacts]) -> Iterator[str]:
     for found in line["estimates"]:
+        basis = " · ".join(filter(None, (wording.basis(found), wording.floor(found, floors))))
         value, interval = wording.score(found).split(" ", 1)
         yield (
             '<div class="score"><div>'
             f'<div class="metric">{safe(wording.metric(found, assists))}</div>'
             f'<div class="value">{value} <small>{interval}</small></div></div>'
-            f'{_interval_svg(found)}<div class="basis">{safe(wording.basis(found))}</div></div>'
+            f'{_interval_svg(found)}<div class="basis">{safe(basis)}</div></div>'
         )
     if not line["estimates"]:
         reason = safe(wording.no_score(line, assists))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from trueval.errors import DataError
 
@@ -87,6 +87,14 @@ class ControlFacts(TypedDict):
     """What is wrong, a line each; empty when they passed."""
 
 
+class FloorFacts(TypedDict):
+    """What an answer that takes no model scores: `pass`, nothing, a neighbouring line."""
+
+    answer: str
+    """The one that scores highest."""
+    value: float
+
+
 class Summary(TypedDict):
     """One run. `manifest` is `to_json(Manifest)`; a report refuses a summary without it."""
 
@@ -101,6 +109,8 @@ class Summary(TypedDict):
     time: TimeFacts
     controls: ControlFacts | None
     """None when none were run."""
+    floor: NotRequired[dict[str, FloorFacts]]
+    """Metric -> the null floor, for infilling. Empty for completion, where it is 0."""
     notes: list[str]
     """What a reader must know beside the score, a sentence each."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from trueval.report import wording
-from trueval.report.summary import Line, Summary, require_manifest
+from trueval.report.summary import FloorFacts, Line, Summary, require_manifest
 
 LABEL_WIDTH = 12
 BOLD, RED, GREEN, YELLOW, RESET = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
@@ -48,9 +48,10 @@ def _banner(facts: Summary, manifest: Mapping[str, Any], width: int, color: bool
 
 def _scores(facts: Summary, manifest: Mapping[str, Any], color: bool) -> Iterator[str]:
     assists = list(manifest.get("assists", ()))
-    lines = _score_cells(facts["raw"], assists)
+    floors = facts.get("floor", {})
+    lines = _score_cells(facts["raw"], assists, floors)
     if facts["repaired"] is not None:
-        lines += _score_cells(facts["repaired"], [*assists, "repair"])
+        lines += _score_cells(facts["repaired"], [*assists, "repair"], floors)
     label_width = max(len(label) for label, _, _ in lines)
     value_width = max(len(value) if rest else 0 for _, value, rest in lines)
     for label, value, rest in lines:
@@ -58,10 +59,16 @@ def _scores(facts: Summary, manifest: Mapping[str, Any], color: bool) -> Iterato
         yield f"{label:<{label_width}} {shown} {rest}".rstrip() if label else shown
 
 
-def _score_cells(line: Line, assists: list[str]) -> list[tuple[str, str, str]]:
-    """(metric, score, basis) of each score of a line."""
+def _score_cells(
+    line: Line, assists: list[str], floors: Mapping[str, FloorFacts]
+) -> list[tuple[str, str, str]]:
+    """(metric, score, basis and floor) of each score of a line."""
     cells = [
-        (wording.metric(found, assists), wording.score(found), f"({wording.basis(found)})")
+        (
+            wording.metric(found, assists),
+            wording.score(found),
+            f"({wording.basis(found)}) {wording.floor(found, floors)}".rstrip(),
+        )
         for found in line["estimates"]
     ]
     plain = [(_plain(label), value, _plain(rest)) for label, value, rest in cells]

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from trueval.report.summary import ControlFacts, EstimateFacts, Line, OutcomeFacts, TimeFacts
+from trueval.report.summary import (
+    ControlFacts,
+    EstimateFacts,
+    FloorFacts,
+    Line,
+    OutcomeFacts,
+    TimeFacts,
+)
 
 UNTRUSTED = "UNTRUSTED: the controls or a gate failed and the run was forced. Do not quote it."
 
@@ -37,6 +44,12 @@ def score(estimate: EstimateFacts) -> str:
     digits = 2 if estimate["high"] - estimate["low"] < 0.01 else 1
     value, low, high = (percent(estimate[key], digits) for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
+
+
+def floor(estimate: EstimateFacts, floors: Mapping[str, FloorFacts]) -> str:
+    """What the metric's score has to be above: `floor 3.6% (pass)`; empty without a floor."""
+    found = floors.get(estimate["metric"])
+    return f"floor {percent(found['value'])} ({found['answer']})" if found else ""
 
 
 def basis(estimate: EstimateFacts) -> str:
