@@ -38,6 +38,7 @@ def cache_for_controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("trueval.honesty.controls.cache_dir", lambda: folder)
+        patch.setattr("trueval.honesty.floor.cache_dir", lambda: folder)
         yield
 
 

@@ -18,6 +18,7 @@ from trueval.errors import DataError, InfraError, StorageError
 from trueval.experiment.submission import SHAPE, LoadedTask, verdict_json
 from trueval.protocols import Grader
 from trueval.score.intervals import cluster_bootstrap, few_informative, wilson
+from trueval.score.matches import NAMES
 from trueval.score.passk import pass_at_k
 from trueval.types import VERDICTS, Estimate, Failure, Grade, Program, TaskData
 
@@ -48,6 +49,8 @@ class FileGrades:
     verdicts: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
     """Why programs did not pass."""
+    matches: dict[str, Counter[str]] = field(default_factory=dict)
+    """Metric -> problem_id -> sum over its samples."""
     rescued: int = 0
     done: int = 0
     differing: list[str] = field(default_factory=list)
@@ -63,6 +66,10 @@ class FileGrades:
         if isinstance(grade, Grade) and grade.cause:
             self.causes[grade.cause] += 1
         self.done += 1
+        if isinstance(grade, Grade):
+            for metric, value in grade.matches.items():
+                sums: Any = self.matches.setdefault(metric, Counter())
+                sums[row.problem_id] += value
         if isinstance(grade, Grade) and grade.split_verdict and len(self.differing) < MAX_LISTED:
             self.differing.append(
                 f"line {row.number}, {row.problem_id}: {grade.verdict}, split {grade.split_verdict}"
@@ -74,7 +81,7 @@ class FileGrades:
         return [p.problem_id for p in self.task.problems if p.problem_id not in self.per_problem]
 
     def estimates(self, ks: tuple[int, ...], *, force: bool = False) -> list[Estimate]:
-        """pass@k over all problems of the task, for each k that every problem has samples for.
+        """The task's metrics over all its problems; pass@k for each k that all have samples for.
 
         Raises `InfraError` when problems have no sample or samples no verdict, unless forced: then
         those count as not passed.
@@ -87,12 +94,23 @@ class FileGrades:
                 hint="--force counts them as not passed",
             )
         ns = [n for n, _ in self.per_problem.values()]
-        return [self._estimate(k, ns) for k in ks if ns and k <= min(ns)]
+        found: list[Estimate] = []
+        for metric in self.task.metrics if ns else ():
+            if metric == "pass":
+                found += [self._passes(k, ns) for k in ks if k <= min(ns)]
+                continue
+            sums: Any = self.matches.get(metric, {})
+            values = [sums.get(name, 0.0) / n for name, (n, _) in self.per_problem.items()]
+            found.append(self._mean(NAMES[metric], values, ns, metric != "edit-similarity"))
+        return found
 
-    def _estimate(self, k: int, ns: list[int]) -> Estimate:
+    def _passes(self, k: int, ns: list[int]) -> Estimate:
         values = [pass_at_k(n, c, k) for n, c in self.per_problem.values()]
-        values += [0.0] * len(self.missing)
-        if max(ns) == 1:
+        return self._mean(f"pass@{k}", values, ns, yes_or_no=True)
+
+    def _mean(self, name: str, values: list[float], ns: list[int], yes_or_no: bool) -> Estimate:
+        values = [*values, *[0.0] * len(self.missing)]
+        if max(ns) == 1 and yes_or_no:
             low, high = wilson(round(sum(values)), len(values))
             method = "wilson"
         else:
@@ -101,7 +119,7 @@ class FileGrades:
         if self.missing:
             method += f"; {len(self.missing)} problems without a sample counted as not passed"
         return Estimate(
-            metric=f"pass@{k}",
+            metric=name,
             value=sum(values) / len(values),
             low=low,
             high=high,

@@ -49,6 +49,10 @@ class ScriptedBackend:
         revision = digest_of(raw)[:12]
         return {"id": self.model, "revision": revision, "mode": self.mode, "engine": "scripted"}
 
+    async def why_not_infill(self) -> str:
+        """Nothing: what was written beforehand fills any hole."""
+        return ""
+
     async def draw(self, request: Request) -> Completion | Failure:
         """The written answer, cut at the stop sequences as a server would."""
         await asyncio.sleep(self.delay_s)

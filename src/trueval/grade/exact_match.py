@@ -99,9 +99,12 @@ class InfillGrader:
         self, program: Program, reference: Reference, *, alone: bool = False
     ) -> Grade | Failure:
         """The verdict, with every other metric beside it."""
-        if program.middle is None:
-            raise ValueError(f"{reference.problem_id}: a program without its middle")
-        matches = compare(program.middle, reference, self.metrics)
+        if program.middle is None and not (self.inner is not None and self._runs(reference)):
+            message = f"{reference.problem_id}: a whole program, and no middle to compare"
+            return Failure(stage="grade", message=message)
+        matches: dict[str, float] = {}
+        if program.middle is not None:
+            matches = compare(program.middle, reference, self.metrics)
         if self.inner is not None and self._runs(reference):
             grade = await self.inner.grade(program, reference, alone=alone)
             return replace(grade, matches=matches) if isinstance(grade, Grade) else grade
