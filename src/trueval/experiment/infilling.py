@@ -48,7 +48,8 @@ def infilling(config: RunConfig, task: TaskData, model: Mapping[str, Any]) -> In
     return Infilling(
         prompt=prompt,
         pipeline=_pipeline(config.post, task, chat=chat, ends=prompt.stop),
-        stop=(*prompt.stop, *_line_stop(task, chat=chat)),
+        # Never a newline: models that begin with one would be cut before they said anything.
+        stop=prompt.stop,
         assists=_assists(task, prompt, config.post),
     )
 
@@ -75,13 +76,6 @@ def _pipeline(name: str, task: TaskData, *, chat: bool, ends: Sequence[str]) -> 
         return INFILL_NONE
     given = {"ends": tuple(ends)} if ends else {}
     return for_hole(task.hole, chat, repair=name == "repair", **given)
-
-
-def _line_stop(task: TaskData, *, chat: bool) -> tuple[str, ...]:
-    # Where the prompt ends with its line, the missing one ends with the next newline. Where it
-    # does not, a right answer starts with one.
-    ends_line = all(problem.prefix.endswith("\n") for problem in task.problems)
-    return ("\n",) if task.hole == "line" and ends_line and not chat else ()
 
 
 def _assists(task: TaskData, prompt: fim.FimStrategy, post: str) -> tuple[str, ...]:
