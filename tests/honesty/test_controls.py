@@ -12,7 +12,8 @@ from trueval.errors import ControlsFailedError, InfraError
 from trueval.grade.functional import FunctionalGrader
 from trueval.honesty.controls import ControlsReport, require, run_controls
 from trueval.postprocess.extract import Unfence
-from trueval.postprocess.pipeline import DEFAULT, NONE, Pipeline
+from trueval.postprocess.named import DEFAULT, NONE
+from trueval.postprocess.pipeline import Pipeline
 from trueval.protocols import Grader
 from trueval.tasks.demo import Demo
 from trueval.tasks.humaneval import HumanEval

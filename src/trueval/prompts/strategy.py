@@ -5,64 +5,105 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from trueval.errors import ConfigError, did_you_mean
+from trueval.prompts.routing import Rule, Shown
+from trueval.prompts.template import fill, literal
 from trueval.types import ChatPrompt, Mode, Problem, Prompt, TextPrompt
 
 DEFAULTS: Mapping[Mode, str] = {"completion": "minimal_v5", "chat": "chat-function"}
 """What each kind of model is asked with when nobody says otherwise."""
 
-
-class Message(BaseModel):
-    """One turn of a conversation, as a template."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    role: Literal["system", "user", "assistant"]
-    content: str
+Category = Literal["plain", "cue", "instruction", "few-shot", "reasoning", "persona", "parts"]
 
 
-class LibraryPrompt(BaseModel):
-    """One file of the library: a template, and what people should know of it.
+class LibraryPrompt(Shown):
+    """One file of the library: what is shown, and what people should know of it.
 
-    Placeholders are `{{prefix}}`, `{{prefix_stripped}}` (no white space at its end),
-    `{{suffix}}` and `{{entry_point}}`.
+    A completion prompt shows `before` and then `code`; the model goes on with `code`, and code and
+    answer are what is graded. A chat prompt has `messages`. The rules of `route` come first, the
+    first that fits wins, and what stands beside them is for all other problems.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     summary: str
+    category: Category = "plain"
     mode: Mode
     provenance: Literal["clean", "leaky"] = "clean"
     """`leaky`: made with knowledge of the benchmark's test split."""
-    template: str | None = None
-    messages: tuple[Message, ...] = ()
+    derived_from: str = ""
+    """What a leaky prompt was made from."""
+    route: tuple[Rule, ...] = ()
+    otherwise: str = ""
+    """The name of the prompt for problems that no rule fits, in place of text of its own."""
 
     @model_validator(mode="after")
     def _fits_its_mode(self) -> LibraryPrompt:
-        if (self.mode == "completion") != (self.template is not None and not self.messages):
-            raise ValueError("a completion prompt has a `template`, a chat prompt has `messages`")
+        if (self.provenance == "leaky") != bool(self.derived_from):
+            raise ValueError("a leaky prompt says what it is `derived_from`, and only a leaky one")
+        if self.otherwise and not (self.route and self.is_empty):
+            raise ValueError("`otherwise` is for a prompt with a `route` and no text of its own")
+        own: list[Shown] = [rule for rule in self.route if not rule.use]
+        for shown in own if self.otherwise else [self, *own]:
+            is_chat = bool(shown.messages) and not shown.before
+            if (self.mode == "completion") != (shown.code is not None and not shown.messages) or (
+                self.mode == "chat" and not is_chat
+            ):
+                raise ValueError("a completion prompt has `code`, a chat prompt has `messages`")
         return self
 
     def __call__(self, problem: Problem) -> Prompt:
         """What a model sees of the problem."""
-        if self.template is not None:
-            return TextPrompt(text=_fill(self.template, problem))
+        shown = self.shown(problem)
+        if shown.code is not None:
+            return TextPrompt(text=fill(shown.before, problem) + fill(shown.code, problem))
         return ChatPrompt(
-            messages=tuple((turn.role, _fill(turn.content, problem)) for turn in self.messages)
+            messages=tuple((turn.role, fill(turn.content, problem)) for turn in shown.messages)
         )
+
+    def continued(self, problem: Problem) -> str:
+        """The code that an answer goes on with: the end of a completion prompt, or the problem's
+        own text, which a chat model is asked to complete."""
+        code = self.shown(problem).code
+        return problem.prefix if code is None else fill(code, problem)
+
+    def shown(self, problem: Problem) -> Shown:
+        """The templates that are used for this problem."""
+        return next((rule for rule in self.route if rule.fits(problem)), self)
+
+    @property
+    def own_text(self) -> str:
+        """Everything that the prompt's author wrote, of every rule, without the problem's parts."""
+        parts = [text for shown in (*self.route, self) for text in shown.templates]
+        return "\n\n".join(literal(text) for text in dict.fromkeys(parts))
 
 
 def load_prompt(name: str) -> LibraryPrompt:
-    """The strategy of that name. Raises `ConfigError` with a did-you-mean."""
+    """The strategy of that name, or of that YAML file. Raises `ConfigError` with a did-you-mean."""
+    if name.endswith((".yml", ".yaml")):
+        return load_file(Path(name))
     found = library()
     if name not in found:
-        raise ConfigError(f"unknown prompt {name!r}", hint=did_you_mean(name, found))
+        hint = f"{did_you_mean(name, found)}; or the path of a .yml file"
+        raise ConfigError(f"unknown prompt {name!r}", hint=hint)
     return found[name]
+
+
+def load_file(file: Path) -> LibraryPrompt:
+    """A strategy from a file of one's own, which may use those of the library."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the prompt {file}: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"prompt file {file} is no YAML: {error}") from error
+    return _resolved(_read(file.name, content), library())
 
 
 @cache
@@ -73,32 +114,44 @@ def library() -> Mapping[str, LibraryPrompt]:
     folder = resources.files("trueval.prompts").joinpath("library")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".yml")), key=lambda f: f.name)
     prompts = [_read(file.name, yaml.safe_load(file.read_text("utf-8"))) for file in files]
-    return {prompt.name: prompt for prompt in prompts}
+    known = {prompt.name: prompt for prompt in prompts}
+    return {name: _resolved(prompt, known) for name, prompt in known.items()}
 
 
 def _read(file: str, content: Any) -> LibraryPrompt:
     try:
         return LibraryPrompt.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"prompt file {file}: {error.errors()[0]['msg']}") from error
+        first = error.errors(include_url=False)[0]
+        at = ".".join(map(str, first["loc"]))
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"prompt file {file}{f', {at}' if at else ''}: {message}") from error
 
 
-def _fill(template: str, problem: Problem) -> str:
-    values = {
-        "prefix": problem.prefix,
-        "prefix_stripped": problem.prefix.rstrip(),
-        "suffix": problem.suffix,
-        "entry_point": problem.entry_point,
-    }
-    # One pass, piece by piece: a problem's own text may hold braces.
-    first, *rest = template.split("{{")
-    filled = [first]
-    for piece in rest:
-        name, closed, after = piece.partition("}}")
-        if not closed or name.strip() not in values:
-            raise ConfigError(
-                f"unknown placeholder {{{{{name.strip()}}}}} in a prompt",
-                hint=did_you_mean(name.strip(), values),
-            )
-        filled += [values[name.strip()], after]
-    return "".join(filled)
+def _resolved(prompt: LibraryPrompt, known: Mapping[str, LibraryPrompt]) -> LibraryPrompt:
+    """With the text of every prompt that it uses in place: a digest of it then tells all of it."""
+    route = []
+    for rule in prompt.route:
+        text = _text_of(rule.use, prompt, known) if rule.use else {}
+        route.append(rule.model_copy(update={**text, "use": ""}))
+    own = _text_of(prompt.otherwise, prompt, known) if prompt.otherwise else {}
+    return prompt.model_copy(update={"route": tuple(route), **own})
+
+
+def _text_of(
+    name: str, user: LibraryPrompt, known: Mapping[str, LibraryPrompt]
+) -> Mapping[str, Any]:
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise ConfigError(f"the prompt {user.name!r} uses an unknown prompt {name!r}", hint=hint)
+    used = known[name]
+    if used.route or used.mode != user.mode:
+        raise ConfigError(
+            f"the prompt {user.name!r} cannot use {name!r}: a route leads to {user.mode} prompts "
+            "that have no route of their own"
+        )
+    if used.provenance == "leaky" and user.provenance == "clean":
+        raise ConfigError(
+            f"the prompt {user.name!r} uses the leaky {name!r}", hint="write `provenance: leaky`"
+        )
+    return {"before": used.before, "code": used.code, "messages": used.messages}
