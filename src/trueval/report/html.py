@@ -11,6 +11,7 @@ from string import Template
 from typing import Any, cast
 
 from trueval.report import wording
+from trueval.report.failures import failures_section
 from trueval.report.rows import row, safe
 from trueval.report.summary import EstimateFacts, FloorFacts, Line, Summary, require_manifest
 
@@ -51,6 +52,7 @@ def render_html(
         scores="\n".join(_scores(facts, list(manifest.get("assists", ())))),
         notes="\n".join(f'<p class="note">{safe(note)}</p>' for note in facts["notes"]),
         outcomes="\n".join(_outcomes(facts)),
+        failures=failures_section(facts["failures"]) if "failures" in facts else "",
         facts="\n".join(_facts(facts, manifest)),
         filters="\n".join(_filters(facts["raw"])),
         rows="\n".join(rows),

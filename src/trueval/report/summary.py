@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from trueval.errors import DataError
+
+if TYPE_CHECKING:
+    from trueval.report.failures import FailureFacts
 
 
 class EstimateFacts(TypedDict):
@@ -111,6 +114,8 @@ class Summary(TypedDict):
     """None when none were run."""
     floor: NotRequired[dict[str, FloorFacts]]
     """Metric -> the null floor, for infilling. Empty for completion, where it is 0."""
+    failures: NotRequired[FailureFacts]
+    """Why samples of the raw line failed; examples by name only."""
     notes: list[str]
     """What a reader must know beside the score, a sentence each."""
 

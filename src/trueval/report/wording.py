@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -127,7 +129,9 @@ def engine(manifest: Mapping[str, Any]) -> str:
 def task(manifest: Mapping[str, Any]) -> str:
     """`humaneval @ef7c1d5bd61e`."""
     facts = manifest["data"]
-    return named(facts.get("task", "unknown task"), facts.get("digest"))
+    name = named(facts.get("task", "unknown task"), facts.get("digest"))
+    split = facts.get("split", "all")
+    return name if split == "all" else f"{name}, {split} split only"
 
 
 def named(name: object, revision: object) -> str:
@@ -163,3 +167,25 @@ def seconds(value: float) -> str:
     minutes, rest = divmod(round(value), 60)
     hours, minutes_left = divmod(minutes, 60)
     return f"{hours} h {minutes_left:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+# A model id, a path or a program comes from outside and must not drive the terminal.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """Text for a terminal: control characters but newlines are spaces."""
+    return _CONTROL.sub(" ", text)
+
+
+def wrapped(text: str, width: int, *, indent: int) -> list[str]:
+    """Lines of at most `width` columns, those after the first indented."""
+    after = " " * indent
+    return textwrap.wrap(
+        text, max(width, 40), subsequent_indent=after, break_on_hyphens=False, tabsize=4
+    ) or [""]
+
+
+def ruled(title: str, width: int) -> str:
+    """`--- title ------`: what stands over a block of text."""
+    return f"--- {title} ".ljust(width, "-")
