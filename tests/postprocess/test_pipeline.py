@@ -5,7 +5,8 @@ import textwrap
 import pytest
 
 from trueval.honesty.shapes import SHAPES
-from trueval.postprocess.pipeline import DEFAULT, NONE, REPAIR, Pipeline
+from trueval.postprocess.named import DEFAULT, NONE, REPAIR
+from trueval.postprocess.pipeline import Pipeline
 from trueval.tasks.demo import Demo
 from trueval.tasks.humaneval import HumanEval
 from trueval.types import Problem, TaskData

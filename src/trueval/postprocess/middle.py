@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trueval.postprocess.echo import EchoedContext, SuffixOverlap
-from trueval.postprocess.extract import FENCE
+from trueval.postprocess.fences import blocks
 from trueval.postprocess.parsing import parse
 from trueval.postprocess.pipeline import Pipeline, fill, join_only
 from trueval.protocols import PostProcessor
@@ -88,8 +88,8 @@ class FencedMiddle:
 
     def __call__(self, text: str, problem: Problem) -> str:
         """The content of the block."""
-        blocks = (match["code"] for match in FENCE.finditer(text))
-        block = next((code for code in blocks if code.strip()), None)
+        found = (block.code for block in blocks(text))
+        block = next((code for code in found if code.strip()), None)
         if block is None:
             return text
         if self.hole != "span" or not block.endswith("\n"):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from trueval.postprocess.extract import AlignBody, SkipPreface, Unfence
 from trueval.postprocess.parsing import defines, preamble
-from trueval.postprocess.repair import MissingImports, WholeStatements
-from trueval.postprocess.trim import AfterFunction, EndOfFunction
 from trueval.protocols import PostProcessor
 from trueval.types import Problem, Program
 
@@ -18,7 +15,8 @@ def assemble(text: str, problem: Problem) -> str:
     if not text.strip():
         return ""
     if defines(text, problem.entry_point):
-        return preamble(problem) + text
+        before = preamble(problem)
+        return text if text.startswith(before) else before + text
     return problem.prefix + text + problem.suffix
 
 
@@ -39,7 +37,10 @@ def fill(middle: str, problem: Problem) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """Named steps in order, then assembly. `extract` and `trim` come before any `repair`."""
+    """Named steps in order, then assembly. `extract` and `trim` come before any `repair`.
+
+    A step that has a true `only_when_cut` is left out for answers that ended by themselves.
+    """
 
     name: str
     steps: Sequence[PostProcessor] = ()
@@ -47,11 +48,17 @@ class Pipeline:
     infills: bool = False
     """Whether the steps make a middle, which the program then keeps."""
 
-    def __call__(self, text: str, problem: Problem) -> tuple[Program, Program | None]:
-        """The program, and the repaired one when a `repair` step changed anything."""
-        text, edits = self._apply(text, problem, repairs=False)
+    def __call__(
+        self, text: str, problem: Problem, *, cut: bool = False
+    ) -> tuple[Program, Program | None]:
+        """The program, and the repaired one when a `repair` step changed anything.
+
+        `cut`: the answer was ended by the limit of tokens (finish reason `length`).
+        """
+        steps = [step for step in self.steps if cut or not getattr(step, "only_when_cut", False)]
+        text, edits = _apply((s for s in steps if s.effect != "repair"), text, problem)
         program = self._program(text, problem, edits)
-        mended, repairs = self._apply(text, problem, repairs=True)
+        mended, repairs = _apply((s for s in steps if s.effect == "repair"), text, problem)
         return program, self._program(mended, problem, (*edits, *repairs)) if repairs else None
 
     @property
@@ -63,19 +70,15 @@ class Pipeline:
         middle = text if self.infills else None
         return Program(source=self.assemble(text, problem), edits=edits, middle=middle)
 
-    def _apply(self, text: str, problem: Problem, *, repairs: bool) -> tuple[str, tuple[str, ...]]:
-        edits = []
-        for step in self.steps:
-            if (step.effect == "repair") is repairs:
-                changed = step(text, problem)
-                if changed != text:
-                    edits.append(step.name)
-                    text = changed
-        return text, tuple(edits)
 
-
-FIND = (Unfence(), SkipPreface(), AlignBody(), EndOfFunction(), AfterFunction())
-
-NONE = Pipeline(name="none", assemble=join_only)
-DEFAULT = Pipeline(name="default", steps=FIND)
-REPAIR = Pipeline(name="repair", steps=(*FIND, WholeStatements(), MissingImports()))
+def _apply(
+    steps: Iterable[PostProcessor], text: str, problem: Problem
+) -> tuple[str, tuple[str, ...]]:
+    """The text after the steps, and the names of those that changed it."""
+    edits = []
+    for step in steps:
+        changed = step(text, problem)
+        if changed != text:
+            edits.append(step.name)
+            text = changed
+    return text, tuple(edits)
