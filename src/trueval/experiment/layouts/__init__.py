@@ -1,0 +1,1 @@
+"""The formats of others that `trueval export` writes, a function each."""
