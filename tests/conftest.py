@@ -39,6 +39,8 @@ def cache_for_controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("trueval.honesty.controls.cache_dir", lambda: folder)
         patch.setattr("trueval.honesty.floor.cache_dir", lambda: folder)
+        patch.setattr("trueval.experiment.cache_file.cache_dir", lambda: folder)
+        patch.setattr("trueval.honesty.lint_behaviour.cache_dir", lambda: folder)
         yield
 
 
@@ -53,7 +55,13 @@ def run_demo(tmp_path: Path, quiet: Quiet) -> Callable[..., Any]:
 
     def run(*, force: bool = False, **settings: Any) -> Any:
         config: RunConfig = validate(
-            {"task": "demo", "backend": "scripted", "output": str(tmp_path / "runs"), **settings},
+            {
+                "task": "demo",
+                "backend": "scripted",
+                "output": str(tmp_path / "runs"),
+                "cache": False,  # what another test drew is no proof that this one's run works
+                **settings,
+            },
             where="test",
         )
         return run_config(config, screen=quiet, force=force)

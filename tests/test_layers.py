@@ -26,8 +26,8 @@ ALLOWED = {
     "protocols": {"types", "errors"},
     "registry": {"types", "errors", "protocols"},
     "config": BASE,
-    **dict.fromkeys(STAGES, BASE),
-    "experiment": BASE | STAGES | {"config"},
+    **dict.fromkeys(STAGES | {"tracking"}, BASE),
+    "experiment": BASE | STAGES | {"config", "tracking"},
     "cli": BASE | STAGES | {"config", "experiment"},
     "__main__": {"cli"},
 }
@@ -98,6 +98,7 @@ EXPECTED_VALUES = {
     "types.py",
     "grade/functional.py",
     "experiment/codec.py",
+    "experiment/failures.py",
     "report/rows.py",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -20,6 +20,9 @@ class Section(BaseModel):
     """A part of the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Section)
 
 
 class SamplingConfig(Section):
@@ -88,14 +91,26 @@ class RunConfig(Section):
     fim: str = "auto"
     """Infilling: `auto` (by the model's vocabulary), a FIM format by name or YAML file, `instruct`,
     `left-to-right`, or `native`."""
-    post: str = "default"
+    post: str | tuple[str, ...] = "default"
+    """A pipeline by name, or a list of steps: names, or `module:attribute` of one's own."""
     samples: Annotated[int, Field(ge=1)] = 1
     k: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
     limit: Annotated[int, Field(ge=1)] | None = None
     """Only the first so many problems."""
+    problems: tuple[str, ...] = ()
+    """Only problems of these names, where `*` is any text; all of them for none."""
+    split: Literal["all", "dev", "test"] = "all"
+    """Only the problems to tune on (`dev`), or those kept for the score (`test`)."""
+    tried: Annotated[int, Field(ge=1)] = 1
+    """Configurations that this one is a choice from; a sweep says it. On problems that are not
+    `dev` it is printed beside the score."""
+    cache: bool = True
+    """Take completions and grades that were made before, under the same conditions."""
     sampling: SamplingConfig = SamplingConfig()
     grading: GradingConfig = GradingConfig()
     output: str = "runs"
+    track: tuple[str, ...] = ()
+    """Experiment trackers to tell of the run: `wandb`, `trackio`, `mlflow`."""
 
     @model_validator(mode="after")
     def _enough_samples(self) -> RunConfig:
@@ -123,28 +138,40 @@ class RunConfig(Section):
 NOT_IN_DIGEST: Mapping[str, Any] = {
     "name": True,
     "output": True,
+    "track": True,
     "k": True,
     "grading": {"workers": True},
+    "cache": True,
+    "tried": True,
 }
+
+# Settings that are newer than runs on disk: at these values they change nothing, so they stand in
+# no digest, and such a run goes on.
+SAME_AS_UNSET: Mapping[str, Any] = {"problems": [], "split": "all"}
 
 
 def load_config(file: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
     """The file's settings with the overrides (`a.b` -> value) laid over them, checked."""
-    content = _read_yaml(file) if file else {}
+    content = read_yaml(file) if file else {}
     for key, value in overrides.items():
-        _lay(content, key.split("."), value)
+        lay(content, key.split("."), value)
     return validate(content, where=str(file) if file else "settings")
 
 
 def validate(content: Mapping[str, Any], *, where: str) -> RunConfig:
     """A config from plain data. Raises `ConfigError` that names the key and what to type."""
+    return checked(RunConfig, content, where=where)
+
+
+def checked(kind: type[S], content: Mapping[str, Any], *, where: str) -> S:
+    """A section from plain data. Raises `ConfigError` that names the key and what to type."""
     try:
-        return RunConfig.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = [str(part) for part in first["loc"]]
         if first["type"] == "extra_forbidden":
-            known = _keys_at(path[:-1])
+            known = _keys_at(kind, path[:-1])
             raise ConfigError(
                 f"unknown key {'.'.join(path)!r} in {where}", hint=did_you_mean(path[-1], known)
             ) from error
@@ -166,7 +193,8 @@ def parse_set(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {key}: {value!r} is no YAML value: {error}") from error
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> dict[str, Any]:
+    """The settings in a file, not yet checked. Raises `ConfigError`."""
     import yaml
 
     try:
@@ -182,7 +210,8 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     return content
 
 
-def _lay(content: dict[str, Any], path: Sequence[str], value: Any) -> None:
+def lay(content: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Set the value at a path of keys, making the mappings on the way."""
     *folders, last = path
     for folder in folders:
         inner = content.get(folder)
@@ -192,8 +221,7 @@ def _lay(content: dict[str, Any], path: Sequence[str], value: Any) -> None:
     content[last] = value
 
 
-def _keys_at(path: Sequence[str]) -> list[str]:
-    model: type[BaseModel] = RunConfig
+def _keys_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     for part in path:
         field = model.model_fields.get(part)
         inner = field.annotation if field else None

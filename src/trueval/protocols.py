@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from trueval.types import (
@@ -61,7 +62,11 @@ class Backend(Protocol):
     """Whether it computes on this machine's cores, so that grading has to stand back."""
 
     async def open(self) -> Mapping[str, Any]:
-        """Get ready, and say what the model is: at least `id`, `revision` and `mode`."""
+        """Get ready, and say what the model is: at least `id`, `revision` and `mode`.
+
+        A true `pinned` says that the same facts will be the same weights tomorrow; the cache keeps
+        completions of such models only.
+        """
         ...
 
     async def draw(self, request: Request) -> Completion | Failure:
@@ -104,4 +109,27 @@ class Grader(Protocol):
 
     async def close(self) -> None:
         """End every process that was started. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """Tells an experiment tracker of a run. It lives in a process of its own and may raise or hang.
+
+    Called in this order: `start` once, `progress` now and then, `finish` once; a run that is cut
+    off never gets to `finish`.
+    """
+
+    name: str
+
+    def start(self, manifest: Mapping[str, Any]) -> None:
+        """A run begins. `manifest` is `to_json(Manifest)`."""
+        ...
+
+    def progress(self, figures: Mapping[str, float]) -> None:
+        """How far it is: `done`, `total`, `passed`, `graded`, `infra`, `tokens`, `backlog`."""
+        ...
+
+    def finish(self, summary: Mapping[str, Any], folder: Path) -> None:
+        """It is over. `summary` is what `--json` prints, `folder` has samples and reports."""
         ...

@@ -25,7 +25,7 @@ def command(output: Path, delay_s: float = 0.03) -> list[str]:
     settings = ["--task", "demo", "--backend", "scripted", "-t", "0.5", "-n", str(SAMPLES)]
     return [
         *(sys.executable, "-m", "trueval", "run", *settings, "--name", "run"),
-        *("--output", str(output), "--set", f"options.delay_s={delay_s}"),
+        *("--output", str(output), "--set", f"options.delay_s={delay_s}", "--no-cache"),
     ]
 
 

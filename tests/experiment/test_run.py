@@ -142,10 +142,10 @@ def test_a_post_processor_that_raises_costs_its_own_sample_only(
 def _breaks_on(problem_id: str) -> Callable[..., Any]:
     whole = Pipeline.__call__
 
-    def call(self: Any, text: str, problem: Any) -> Any:
+    def call(self: Any, text: str, problem: Any, **options: Any) -> Any:
         if problem.problem_id == problem_id:
             raise IndexError("list index out of range")
-        return whole(self, text, problem)
+        return whole(self, text, problem, **options)
 
     return call
 

@@ -364,6 +364,7 @@ async def test_opening_says_what_the_model_is() -> None:
         "max_model_len": 4096,
         "mode": "chat",
         "base_url": server.url,
+        "pinned": False,
         "always_sent": {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0},
     }
 

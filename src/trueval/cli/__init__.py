@@ -14,6 +14,13 @@ from trueval.errors import TruevalError, did_you_mean
 COMMANDS = {
     "run": ("trueval.cli.run", "Draw samples from a model and score them."),
     "grade": ("trueval.cli.grade", "Grade samples that others made (JSON Lines)."),
+    "compare": ("trueval.cli.compare", "Say whether one run is better than another."),
+    "failures": ("trueval.cli.failures", "Say why samples of a run failed."),
+    "reprocess": (
+        "trueval.cli.reprocess",
+        "Grade a run's completions again, through another pipeline.",
+    ),
+    "export": ("trueval.cli.export", "Write a run in the format of another tool."),
     "serve-grader": (
         "trueval.cli.serve",
         "Grade programs over HTTP, for trainers and other machines.",
@@ -21,6 +28,11 @@ COMMANDS = {
     "controls": ("trueval.cli.controls", "Check that right answers pass and cheats fail."),
     "doctor": ("trueval.cli.doctor", "Say what works on this machine, and how to mend the rest."),
     "tasks": ("trueval.cli.tasks", "List, show and fetch benchmarks."),
+    "prompts": ("trueval.cli.prompts", "List prompts, and show what a model sees."),
+    "lint": ("trueval.cli.lint", "Find a benchmark's traces in prompts and post-processors."),
+    "explain": ("trueval.cli.explain", "Say what the code of a finding means."),
+    "config": ("trueval.cli.config", "Turn other experiment files into ours."),
+    "cache": ("trueval.cli.cache", "Say what the cache holds, or empty it."),
     "list": ("trueval.cli.listing", "List tasks, backends, prompts, pipelines or models."),
 }
 """Name -> module that defines `command`, and the line that `--help` shows without importing it."""

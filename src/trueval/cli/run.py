@@ -27,6 +27,8 @@ SHORT = {
     "post": "post",
     "samples": "samples",
     "limit": "limit",
+    "split": "split",
+    "cache": "cache",
     "name": "name",
     "output": "output",
     "temperature": "sampling.temperature",
@@ -39,6 +41,7 @@ SHORT = {
     "server": "options.base_url",
     "precision": "options.precision",
     "k": "k",
+    "track": "track",
 }
 """Option -> the key of the config that it sets."""
 
@@ -64,8 +67,11 @@ SHORT = {
 @click.option("--timeout", type=float, help="Seconds a program may take.  [default: 3]")
 @click.option("--grading", help="split, or official: tests beside the program.  [default: split]")
 @click.option("--limit", type=int, help="Only the first so many problems.")
+@click.option("--split", help="all, dev (to tune on), or test.  [default: all]")
+@click.option("--cache/--no-cache", default=None, help="Use what was drawn and graded before.")
 @click.option("--name", help="Folder of the run.  [default: from task, model and settings]")
 @click.option("--output", "-o", help="Folder of all runs.  [default: runs]")
+@click.option("--track", multiple=True, help="Tell wandb, trackio or mlflow too; repeatable.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any key of the config.")
 @click.option("--force", is_flag=True, help="Go on where a gate says no; stamps UNTRUSTED.")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and stop.")
@@ -74,10 +80,12 @@ def command(config: Path | None, sets: tuple[str, ...], **given: Any) -> int:
     """Draw samples from a model and score them.
 
     Without any option: HumanEval with the embedded SmolLM2-135M-Instruct. CONFIG is a YAML file
-    with the same settings; options override it. The same command resumes a run that was cut off.
+    with the same settings, or with several `experiments` or a `sweep`; options override it. The
+    same command resumes what was cut off.
     """
     from trueval.config import load_config, parse_set
     from trueval.experiment.execute import execute
+    from trueval.experiment.experiments import is_experiments
     from trueval.report.live import LiveLine
     from trueval.report.table import render_table
     from trueval.score.intervals import wilson
@@ -88,13 +96,17 @@ def command(config: Path | None, sets: tuple[str, ...], **given: Any) -> int:
         # A shell passes backslash-n as two characters; on this line a newline can only be meant.
         overrides["sampling.stop"] = [stop.replace("\\n", "\n") for stop in stops]
     overrides |= dict(parse_set(text) for text in sets)
+    if config is not None and is_experiments(config):
+        from trueval.cli.experiments import run_file
+
+        return run_file(config, overrides, force=force, dry_run=dry_run, as_json=as_json)
     settings = load_config(config, overrides)
     if dry_run:
         click.echo(_plan_text(settings))
         return 0
     with LiveLine(interval=wilson) as live:
         summary = until_interrupted(
-            execute(settings, screen=live, command=_command_line(), force=force),
+            execute(settings, screen=live, command=command_line(), force=force),
             hint="the same command resumes",
         )
     if as_json:
@@ -127,14 +139,14 @@ def _plan_text(settings: Any) -> str:
     import yaml
 
     from trueval.experiment.benchmark import load_benchmark
-    from trueval.experiment.plan import limited
+    from trueval.experiment.selection import chosen
 
-    task = limited(load_benchmark(settings.task, settings.task_options), settings.limit)
+    task = chosen(load_benchmark(settings.task, settings.task_options), settings)
     samples = len(task.problems) * settings.samples
     found = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False).rstrip()
     return f"# {len(task.problems)} problems x {settings.samples} = {samples} samples\n{found}"
 
 
-def _command_line() -> str:
+def command_line() -> str:
     """The command as it can be typed again."""
     return shlex.join(["trueval", *sys.argv[1:]])

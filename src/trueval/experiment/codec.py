@@ -52,6 +52,17 @@ def sample_from_json(data: Mapping[str, Any]) -> Sample:
     return sample
 
 
+def completion_from_json(data: Mapping[str, Any]) -> Completion:
+    """A completion from `to_json`. Raises KeyError or TypeError when it is none."""
+    return Completion(**data)
+
+
+def grade_from_json(data: Mapping[str, Any]) -> Grade:
+    """A grade from `to_json`. Raises KeyError or TypeError when it is none."""
+    grade: Grade = _either(Grade, data)
+    return grade
+
+
 def _prompt(data: Mapping[str, Any]) -> Prompt:
     if "text" in data:
         return TextPrompt(**data)

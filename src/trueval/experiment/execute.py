@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Any, Protocol, Unpack
 from trueval.config import RunConfig
 from trueval.errors import ConfigError
 from trueval.experiment.benchmark import load_benchmark
+from trueval.experiment.cache import Cache
+from trueval.experiment.leaks import labelled
 from trueval.experiment.manifest import check_same, make_manifest, now
 from trueval.experiment.plan import (
     NO_MODEL,
@@ -33,7 +35,8 @@ from trueval.protocols import Backend, Grader
 from trueval.report import live
 from trueval.report.html import render_html
 from trueval.report.summary import Summary, TimeFacts
-from trueval.types import Mode, to_json
+from trueval.tracking.host import Tracking, check_trackers
+from trueval.types import Mode, TaskData, to_json
 
 
 class Screen(Protocol):
@@ -66,22 +69,59 @@ async def execute(
     that does not take the samples; what was graded until then stays and is resumed.
     """
     started = time.monotonic()
-    task = load_benchmark(config.task, config.task_options)
-    check_names(config, task)
+    task = prepare(config)
     _, backend = make_backend(config)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.close)
         screen.update(phase="load model", done=0, total=None)
-        model = await backend.open()
-        plan = make_plan(config, task, model)
-        await _check_holes(plan, backend)
-        grader = make_grader(config, task, background=backend.shares_cores)
+        plan = await plan_for(config, task, backend, await backend.open())
+        return await carry_out(
+            plan, task, backend, screen=screen, command=command, force=force, started=started
+        )
+
+
+async def plan_for(
+    config: RunConfig, task: TaskData, backend: Backend, model: Mapping[str, Any]
+) -> Plan:
+    """The plan of a config for an open backend, which said `model` of itself."""
+    plan = make_plan(config, task, model)
+    await _check_holes(plan, backend)
+    return plan
+
+
+def prepare(config: RunConfig) -> TaskData:
+    """The task of a config whose every name is known. Raises `ConfigError` before a model loads."""
+    task = load_benchmark(config.task, config.task_options)
+    check_names(config, task)
+    check_trackers(config.track)
+    return task
+
+
+async def carry_out(
+    plan: Plan,
+    task: TaskData,
+    backend: Backend,
+    *,
+    screen: Screen,
+    command: str,
+    force: bool,
+    started: float,
+) -> Summary:
+    """Controls, samples, estimates and report of a plan, from a backend that is open.
+
+    `task`: the whole benchmark, of which the plan may have a part. `started` is when the command
+    was, by `time.monotonic`.
+    """
+    config = plan.config
+    async with AsyncExitStack() as stack:
+        grader = make_grader(config, plan.task, background=backend.shares_cores)
         stack.push_async_callback(grader.close)
         held = _Open(plan, grader, await grader.open())
         store = stack.enter_context(RunStore(Path(config.output) / plan.name()))
         check_same(store.manifest(), plan, store.folder)
         report = await _controls(held, screen=screen)
         trusted = require(report, force=force)
+        plan = await labelled(plan, task, grader, isolation=held.isolation)
         floor = await _floor(held, screen)
         manifest = make_manifest(
             plan,
@@ -93,10 +133,22 @@ async def execute(
         )
         resumed = len(store)
         store.write_manifest(manifest)
-        clock = _Clock(screen, resumed=resumed, total=plan.total)
-        runner = Runner(plan, backend=backend, grader=grader, store=store, listen=clock.tell)
+        tracking = stack.enter_context(Tracking(config.track, store.folder))
+        clock = _Clock(screen, resumed=resumed, total=plan.total, tracking=tracking)
+        cache = Cache.open(on=config.cache)
+        stack.callback(cache.close)
+        runner = Runner(
+            plan,
+            # What another run's completions were made by is not what answers here.
+            backend=backend if plan.origin else cache.backend(backend, plan.model),
+            grader=cache.grader(grader, held.isolation),
+            store=store,
+            listen=clock.tell,
+        )
         clock.tell(runner.progress)
         await runner.run()
+        # What the cache had was not generated: it would make the engine look fast.
+        clock.tokens = max(0, clock.tokens - cache.completions.tokens)
         forced = force and runner.progress.infra > 0
         manifest = replace(manifest, trusted=trusted and not forced, finished=now())
         store.write_manifest(manifest)
@@ -106,13 +158,24 @@ async def execute(
             manifest,
             report,
             floor=floor,
-            time=_time(store, clock, wall_s=time.monotonic() - started),
+            time=_time(plan, store, clock, wall_s=time.monotonic() - started),
             resumed=resumed if runner.progress.drawn else 0,
             force=force,
         )
-        store.write("estimates.json", json.dumps(summary, indent=2) + "\n")
-        store.write("report.html", render_html(summary, map(to_json, store.samples())))
+        summary["notes"] += cache.notes()
+        _write_reports(store, summary)
+        if tracking:
+            screen.update(phase="tracking", done=0, total=None)
+            # After the reports, which it hands on; a failure is then written into them.
+            if notes := await tracking.finish():
+                summary["notes"] += notes
+                _write_reports(store, summary)
         return summary
+
+
+def _write_reports(store: RunStore, summary: Summary) -> None:
+    store.write("estimates.json", json.dumps(summary, indent=2) + "\n")
+    store.write("report.html", render_html(summary, map(to_json, store.samples())))
 
 
 async def control(config: RunConfig, *, mode: Mode, screen: Screen) -> ControlsReport:
@@ -168,10 +231,10 @@ async def _floor(held: _Open, screen: Screen) -> NullFloor | None:
 
 
 class _Clock:
-    """Hands a run's progress to the screen, and keeps the time of generation."""
+    """Hands a run's progress to screen and trackers, and keeps the time of generation."""
 
-    def __init__(self, screen: Screen, *, resumed: int, total: int) -> None:
-        self._screen = screen
+    def __init__(self, screen: Screen, *, resumed: int, total: int, tracking: Tracking) -> None:
+        self._tracking = tracking
         self._started = time.monotonic()
         self._drawn = self._retries = 0
         self.generation_s = 0.0
@@ -191,16 +254,20 @@ class _Clock:
             self._update(phase="timeouts, alone", done=done, total=self._retries)
         else:
             self._update(done=progress.done)
-        self._update(
-            passed=progress.passed,
-            graded=progress.done - progress.infra,
-            tokens=progress.tokens,
-            infra=progress.infra,
-            backlog=progress.backlog,
-        )
+        figures = {
+            "passed": progress.passed,
+            "graded": progress.done - progress.infra,
+            "tokens": progress.tokens,
+            "infra": progress.infra,
+            "backlog": progress.backlog,
+        }
+        self._update(**figures)
+        self._tracking.progress(done=progress.done, total=progress.total, **figures)
 
 
-def _time(store: RunStore, clock: _Clock, *, wall_s: float) -> TimeFacts:
+def _time(plan: Plan, store: RunStore, clock: _Clock, *, wall_s: float) -> TimeFacts:
+    if plan.origin:  # nothing was generated
+        return {"generation_s": 0.0, "wall_s": wall_s, "tokens_per_s": 0.0}
     earlier = store.facts()
     # A command that found nothing to draw reports the time of the one that did.
     if not clock.generation_s and earlier:

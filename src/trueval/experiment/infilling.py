@@ -62,15 +62,18 @@ def infill_controls(config: RunConfig, task: TaskData, mode: Mode) -> Infilling:
     )
 
 
-def check_pipeline(name: str) -> None:
-    """Refuse the name of a pipeline that no infilling task has."""
+def check_pipeline(name: str | Sequence[str]) -> None:
+    """Refuse a pipeline that no infilling task has."""
     if name not in PIPELINES:
+        text = name if isinstance(name, str) else ",".join(name)
         raise ConfigError(
-            f"the pipeline {name!r} is not for infilling", hint=did_you_mean(name, PIPELINES)
+            f"the pipeline {text!r} is not for infilling", hint=did_you_mean(text, PIPELINES)
         )
 
 
-def _pipeline(name: str, task: TaskData, *, chat: bool, ends: Sequence[str]) -> Pipeline:
+def _pipeline(
+    name: str | Sequence[str], task: TaskData, *, chat: bool, ends: Sequence[str]
+) -> Pipeline:
     check_pipeline(name)
     if name == "none":
         return INFILL_NONE
@@ -78,7 +81,7 @@ def _pipeline(name: str, task: TaskData, *, chat: bool, ends: Sequence[str]) -> 
     return for_hole(task.hole, chat, repair=name == "repair", **given)
 
 
-def _assists(task: TaskData, prompt: fim.FimStrategy, post: str) -> tuple[str, ...]:
+def _assists(task: TaskData, prompt: fim.FimStrategy, post: object) -> tuple[str, ...]:
     knows_lines = task.hole == "line" and (post != "none" or prompt.mode == "chat")
     without_tokens = isinstance(prompt, fim.Instruct | fim.LeftToRight)
     return (ONE_LINE,) * knows_lines + (prompt.label,) * without_tokens

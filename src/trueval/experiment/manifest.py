@@ -52,6 +52,7 @@ def make_manifest(
             "license": plan.task.license,
             "problems": len(plan.task.problems),
             "of": plan.problems_of,
+            "split": plan.config.split,
         },
         model={**to_json(plan.model), "mode": plan.mode},
         versions=versions(),
@@ -78,8 +79,8 @@ def check_same(stored: Mapping[str, Any] | None, plan: Plan, folder: Path) -> No
     """Refuse to go on with a run that was made under other settings, naming each that differs."""
     if stored is None or stored.get("config_digest") == digest_of(plan.identity()):
         return
-    there = dict(_flat(stored.get("config", {})))
-    here = dict(_flat(to_json(plan.identity())))
+    there = dict(flat(stored.get("config", {})))
+    here = dict(flat(to_json(plan.identity())))
     lines = [
         f"{key}: {there.get(key, 'not set')!r} there, {here.get(key, 'not set')!r} now"
         for key in sorted(there.keys() | here.keys())
@@ -127,9 +128,10 @@ def _cpu_model() -> str:
     return next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
 
 
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of everything in nested mappings."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _flat(item, f"{path}.{key}" if path else str(key))
+            yield from flat(item, f"{path}.{key}" if path else str(key))
     else:
         yield path, value

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from trueval import registry
-from trueval.config import DEFAULT_MODEL, NOT_IN_DIGEST, RunConfig
+from trueval.config import DEFAULT_MODEL, NOT_IN_DIGEST, SAME_AS_UNSET, RunConfig
 from trueval.errors import ConfigError, did_you_mean
 from trueval.experiment.infilling import check_pipeline, infill_controls, infilling
+from trueval.experiment.realign import realigned
+from trueval.experiment.selection import chosen, chosen_among
 from trueval.grade.exact_match import InfillGrader
+from trueval.postprocess.named import pipeline_of
 from trueval.postprocess.pipeline import Pipeline
 from trueval.prompts.fim import FimStrategy
 from trueval.prompts.strategy import DEFAULTS, LibraryPrompt, load_prompt
@@ -38,6 +41,10 @@ class Plan:
     """What the open backend said of the model."""
     assists: tuple[str, ...] = ()
     """Privileges by task and prompt, printed beside every score."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """For completions of another run: its name, and the digest of its samples."""
+    lint: tuple[str, ...] = ()
+    """Codes of what the leak lint found in the prompt."""
 
     def requests(self) -> Iterator[Request]:
         """Every sample that is owed: all problems once, then all again for the next index."""
@@ -61,7 +68,7 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """Everything that can change a sample or its verdict; a run resumes under the same only."""
-        settings = self.config.model_dump(mode="json", exclude=dict(NOT_IN_DIGEST))
+        settings = asked(self.config)
         model = {k: self.model[k] for k in ("id", "revision", "precision") if k in self.model}
         return {
             **settings,
@@ -73,6 +80,7 @@ class Plan:
             "sampling": to_json(self.params),
             "data_digest": self.task.digest,
             "model": model,
+            **({"reprocessed_from": dict(self.origin)} if self.origin else {}),
         }
 
     def name(self) -> str:
@@ -95,21 +103,22 @@ def make_plan(config: RunConfig, task: TaskData, model: Mapping[str, Any]) -> Pl
     if prompt.mode != mode:
         fits = f"--mode {prompt.mode}, or leave out --prompt"
         raise ConfigError(f"the prompt {prompt.name!r} is for {prompt.mode} models", hint=fits)
-    pipeline: Pipeline = registry.resolve("pipelines", config.post)
+    pipeline = pipeline_of(config.post)
     return Plan(
         config=config,
-        task=limited(task, config.limit),
+        task=chosen(task, config),
         problems_of=len(task.problems),
         prompt=prompt,
-        pipeline=pipeline,
+        pipeline=realigned(pipeline, prompt, task.problems),
         params=config.sampling.params(task.stop, mode),
         mode=mode,
         model=model,
+        assists=chosen_among(config),
     )
 
 
 def _infilling_plan(config: RunConfig, task: TaskData, model: Mapping[str, Any]) -> Plan:
-    task = limited(of := task, config.limit)
+    task = chosen(of := task, config)
     if model["id"] == NO_MODEL:
         found = infill_controls(config, task, model["mode"])
     else:
@@ -123,7 +132,7 @@ def _infilling_plan(config: RunConfig, task: TaskData, model: Mapping[str, Any])
         params=config.sampling.params(found.stop, "completion"),
         mode=found.mode,
         model=model,
-        assists=found.assists,
+        assists=(*found.assists, *chosen_among(config)),
     )
 
 
@@ -132,15 +141,17 @@ def check_names(config: RunConfig, task: TaskData) -> None:
     if task.kind == "infilling":
         check_pipeline(config.post)
     else:
-        registry.resolve("pipelines", config.post)
+        pipeline_of(config.post)
     registry.resolve("graders", config.grading.grader)
     if config.prompt != "auto":
         load_prompt(config.prompt)
 
 
-def limited(task: TaskData, limit: int | None) -> TaskData:
-    """The task's first so many problems; all of them for None."""
-    return task if limit is None else replace(task, problems=task.problems[:limit])
+def asked(config: RunConfig) -> dict[str, Any]:
+    """The settings that can change a sample or its verdict, as they were given."""
+    settings = config.model_dump(mode="json", exclude=dict(NOT_IN_DIGEST))
+    unset = [key for key, value in SAME_AS_UNSET.items() if settings[key] == value]
+    return {key: value for key, value in settings.items() if key not in unset}
 
 
 def make_backend(config: RunConfig) -> tuple[str, Backend]:

@@ -111,7 +111,8 @@ class Runner:
             return Sample(request=request, completion=completion)
         problem = self._problems[request.problem_id]
         try:
-            program, repaired = self.plan.pipeline(completion.text, problem)
+            cut = completion.finish_reason == "length"
+            program, repaired = self.plan.pipeline(completion.text, problem, cut=cut)
         except Exception as error:  # a post-processor's bug must not cost the other samples
             failure = Failure(stage="postprocess", message=f"{type(error).__name__}: {error}")
             return Sample(request=request, completion=completion, grade=failure)

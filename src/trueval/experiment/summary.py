@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from trueval.experiment.failures import failure_facts
 from trueval.experiment.plan import Plan
+from trueval.experiment.selection import selection_note
 from trueval.experiment.store import RunStore
+from trueval.honesty.bands import band_note
 from trueval.honesty.controls import ControlsReport
 from trueval.honesty.floor import NullFloor
 from trueval.report.summary import ControlFacts, FloorFacts, Line, Summary, TimeFacts
 from trueval.score.estimate import Scores, estimates
+from trueval.score.failures import FailureTally
 from trueval.score.matches import NAMES
 from trueval.types import Estimate, Grade, Manifest, to_json
 
@@ -30,8 +34,9 @@ def summarise(
     force: bool,
 ) -> Summary:
     """Read the run's samples once and make the facts of it."""
+    tally = FailureTally(problems={one.problem_id: one for one in plan.task.problems})
     scores = estimates(
-        store.samples(),
+        tally.watching(store.samples()),
         problems=len(plan.task.problems),
         samples_per_problem=plan.config.samples,
         ks=plan.config.k,
@@ -50,6 +55,7 @@ def summarise(
         time=time,
         controls=control_facts(controls),
         floor=_floor(plan, floor),
+        failures=failure_facts(tally, name=manifest.name, manifest=to_json(manifest), code=False),
         notes=[*_notes(plan, scores, resumed), *_differing(plan, store)],
     )
 
@@ -112,17 +118,23 @@ def _line(
 def _notes(plan: Plan, scores: Scores, resumed: int) -> list[str]:
     notes = []
     shown = len(plan.task.problems)
-    if shown < plan.problems_of:
-        notes.append(
-            f"the first {shown} of {plan.problems_of} problems: not a {plan.task.name} score"
-        )
+    if part := selection_note(plan.config, plan.task, plan.problems_of):
+        notes.append(part)
     if plan.prompt.provenance == "leaky":
         notes.append(f"the prompt {plan.prompt.name} was made with knowledge of the test split")
+    if plan.lint:
+        notes.append(f"leaky: {', '.join(plan.lint)} in the prompt; trueval explain {plan.lint[0]}")
     if scores.raw and scores.raw[0].value < FLOOR and plan.task.kind == "completion":
         notes.append(
             "on the floor: too few samples pass for a claim about prompts or settings to rest on "
             "this model and benchmark"
         )
+    model, task = str(plan.model["id"]), plan.task.name
+    whole = scores.raw if shown == plan.problems_of else ()
+    held = (band_note(found, model=model, task=task, mode=plan.mode) for found in whole)
+    notes += filter(None, held)
+    if plan.origin:
+        notes.append(f"reprocessed: the completions are those of the run {plan.origin['run']}")
     if resumed:
         notes.append(f"resumed: {resumed} of {plan.total} samples were here before")
     return notes

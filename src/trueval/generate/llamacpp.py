@@ -79,6 +79,7 @@ class LlamaCppBackend:
         return {
             "id": found.id,
             "revision": digest[:12],
+            "pinned": True,
             "mode": self.mode or (found.entry.mode if found.entry else info.mode),
             "file": path.name,
             "file_sha256": digest,

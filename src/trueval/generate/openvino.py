@@ -103,6 +103,7 @@ class OpenVINOBackend:
         about = {
             "id": found.id,
             "revision": digest[:12],
+            "pinned": True,
             "mode": self.mode or _mode_of(found.entry, info),
             "file": source.name,
             "file_sha256": digest,

@@ -46,8 +46,13 @@ class ScriptedBackend:
             if line.strip():
                 row = self._row(line, number)
                 self._answers.setdefault(row["problem_id"], []).append(row)
-        revision = digest_of(raw)[:12]
-        return {"id": self.model, "revision": revision, "mode": self.mode, "engine": "scripted"}
+        return {
+            "id": self.model,
+            "revision": digest_of(raw)[:12],
+            "pinned": True,
+            "mode": self.mode,
+            "engine": "scripted",
+        }
 
     async def why_not_infill(self) -> str:
         """Nothing: what was written beforehand fills any hole."""

@@ -48,7 +48,10 @@ class ServerBackend:
         timeout_s: float = 120,
         retries: int = 5,
         extra_body: Mapping[str, Any] | None = None,
+        pinned: bool = False,
     ) -> None:
+        """`pinned`: you vouch that this name at this address stays the same weights and settings,
+        so that its answers may be cached."""
         if concurrency < 1 or timeout_s <= 0 or retries < 0:
             raise ConfigError(
                 "a server needs concurrency >= 1, timeout_s > 0 and retries >= 0, "
@@ -64,6 +67,7 @@ class ServerBackend:
         self.shares_cores = _is_loopback(self.base_url)
         self._api_key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
         self._extra_body = dict(extra_body or {})
+        self._pinned = pinned
         self._always: dict[str, Any] = {}
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
@@ -93,6 +97,7 @@ class ServerBackend:
             **about,
             "mode": self.mode or api.guess_mode(about["id"]),
             "base_url": self._where,
+            "pinned": self._pinned,
             "always_sent": self._always,
         }
 

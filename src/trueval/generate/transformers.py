@@ -114,6 +114,8 @@ class TransformersBackend:
         return {
             "id": found.id,
             "revision": getattr(config, "_commit_hash", None) or "local",
+            # Files in a folder may be changed in place; a commit of the hub may not.
+            "pinned": bool(getattr(config, "_commit_hash", None)),
             "mode": self.mode or self._guess(found.entry, found.id),
             "engine": f"transformers {transformers.__version__}, torch {torch.__version__}",
             "precision": str(self._net.dtype).removeprefix("torch."),

@@ -1,0 +1,87 @@
+"""`trueval run` with a file of several experiments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from trueval.experiment.experiments import Experiment, Experiments
+
+CHARACTERS_A_TOKEN = 3.5
+"""Of Python source, about; for a plan, where no tokenizer is at hand."""
+
+
+def run_file(
+    file: Path, overrides: Mapping[str, Any], *, force: bool, dry_run: bool, as_json: bool
+) -> int:
+    """Carry the file out, or say what it would do; the exit code."""
+    from trueval.cli.run import command_line, until_interrupted
+    from trueval.errors import InfraError
+    from trueval.experiment.choice import ranking
+    from trueval.experiment.experiments import load_experiments
+    from trueval.experiment.sequence import is_whole, run_experiments
+    from trueval.report.live import LiveLine
+    from trueval.report.ranking import render_ranking
+    from trueval.score.intervals import wilson
+
+    experiments = load_experiments(file, overrides)
+    if dry_run:
+        for line in _plan(experiments):
+            click.echo(line)
+        return 0
+    with LiveLine(interval=wilson) as live:
+        work = run_experiments(experiments, screen=live, command=command_line(), force=force)
+        results = until_interrupted(work, hint="the same command goes on")
+    facts = ranking(experiments, results)
+    if as_json:
+        runs = [result.summary for result in results if result.summary]
+        click.echo(json.dumps({"runs": runs, "ranking": facts}, indent=2))
+    else:
+        click.echo(render_ranking(facts), nl=False)
+    codes = [result.error.exit_code for result in results if result.error]
+    codes += [InfraError.exit_code for r in results if r.summary and not is_whole(r.summary)]
+    return codes[0] if codes else 0
+
+
+def _plan(experiments: Experiments) -> Iterator[str]:
+    """A line a run, and the sum."""
+    runs = experiments.listed
+    if runs is None:
+        assert experiments.sweep is not None
+        yield (
+            f"# {experiments.sweep.configurations} configurations of each of "
+            f"{len(experiments.bases)}, chosen as scores come in"
+        )
+        return
+    total = [0, 0, 0]
+    for run in runs:
+        problems, samples, prompt, completion = _size(run)
+        total = [total[0] + samples, total[1] + prompt, total[2] + completion]
+        about = f"  # {run.description}" if run.description else ""
+        yield (
+            f"{run.name}: {problems} problems x {run.config.samples} = {samples:,} samples, "
+            f"{_tokens(prompt, completion)}{about}"
+        )
+    yield f"{len(runs)} runs, {total[0]:,} samples, {_tokens(total[1], total[2])}"
+
+
+def _size(run: Experiment) -> tuple[int, int, int, int]:
+    """Problems, samples, and about how many prompt and at most how many completion tokens."""
+    from trueval.experiment.execute import prepare
+    from trueval.experiment.selection import chosen
+
+    config = run.config
+    problems = chosen(prepare(config), config).problems
+    samples = len(problems) * config.samples
+    characters = sum(len(problem.prefix) + len(problem.suffix) for problem in problems)
+    prompt = round(characters * config.samples / CHARACTERS_A_TOKEN)
+    return len(problems), samples, prompt, samples * config.sampling.max_tokens
+
+
+def _tokens(prompt: int, completion: int) -> str:
+    return f"about {prompt:,} prompt and at most {completion:,} completion tokens"
