@@ -88,15 +88,22 @@ def _line_scores(line: Line, assists: list[str], floors: Mapping[str, FloorFacts
             '<div class="score"><div>'
             f'<div class="metric">{safe(wording.metric(found, assists))}</div>'
             f'<div class="value">{value} <small>{interval}</small></div></div>'
-            f'{_interval_svg(found)}<div class="basis">{safe(basis)}</div></div>'
+            f'{_interval_svg(found, floors)}<div class="basis">{safe(basis)}</div></div>'
         )
     if not line["estimates"]:
         reason = safe(wording.no_score(line, assists))
         yield f'<div class="score"><div class="none">{reason}</div></div>'
 
 
-def _interval_svg(found: EstimateFacts) -> str:
+def _interval_svg(found: EstimateFacts, floors: Mapping[str, FloorFacts]) -> str:
     """The interval on a scale from 0 to 100 %, in percent so that it fits any width."""
+    floor = floors.get(found["metric"])
+    mark = (
+        f'<svg x="{100 * floor["value"]:.3f}%" overflow="visible">'
+        '<rect class="floor" x="-1" y="4" width="2" height="18"/></svg>'
+        if floor
+        else ""
+    )
     low, value, high = (100 * found[key] for key in ("low", "value", "high"))
     ticks = "".join(
         f'<text x="{at}%" y="40" text-anchor="{anchor}">{at}%</text>'
@@ -115,7 +122,7 @@ def _interval_svg(found: EstimateFacts) -> str:
         f'<rect class="range" x="{low:.3f}%" y="4" width="{high - low:.3f}%" height="18" rx="3"/>'
         # Half of the mark's own width to the left, and never off the scale.
         f'<svg x="{value:.3f}%" overflow="visible"><rect class="point" x="-2" y="0" width="4" '
-        f'height="26" rx="2"/></svg>{ticks}</svg>'
+        f'height="26" rx="2"/></svg>{mark}{ticks}</svg>'
     )
 
 
