@@ -654,7 +654,7 @@ def _doubled(items: list[Any]) -> None:
 
 def _code(items: list[Any]) -> None:
     constants: Any = (1,)
-    for _ in range(60):
+    for _ in range(22):  # making a code object walks all of its constants itself
         constants = (constants, constants)
     items[:] = [compile("0", "", "eval").replace(co_consts=constants)]
 
