@@ -672,7 +672,7 @@ def test_an_argument_of_many_ways_is_changed_at_once(
     tie: Callable[[list[Any]], None], before: list[Any]
 ) -> None:
     started = time.thread_time()
-    data = over_there(tie, before)
+    data = over_there(tie, [*before])
     assert data is not None and len(data) < 200
     assert time.thread_time() - started < 5
 
