@@ -18,11 +18,12 @@ of a forward + draws); it stands in the results with what it is made of.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,13 @@ from torch import Tensor
 
 import published_loop
 from trueval.diffusion.agreement import exact_twin
-from trueval.diffusion.body import Body
+from trueval.diffusion.body import Body, Context
 from trueval.diffusion.engine import Engine
 from trueval.diffusion.gaps import Filling, Gap
-from trueval.diffusion.model import Model, load_model
+from trueval.diffusion.model import WINDOW_ROWS, Model, load_model
 from trueval.diffusion.noise import Noise
 from trueval.diffusion.odds import Odds
+from trueval.diffusion.packs import WindowPacks
 from trueval.diffusion.settings import Settings
 from trueval.diffusion.weights import Layer, Shape, Weights
 from trueval.tasks.infilling import SingleLine
@@ -163,7 +165,7 @@ def costs(dtype: torch.dtype, steps: int, times: int) -> dict[str, Any]:
 
 
 def forward_costs(body: Body, rows: Sequence[list[int]], times: int) -> dict[str, float]:
-    """Seconds of the parts of one row's forward, the mean over the rows; and of a window's."""
+    """Seconds of the parts of one row's forward, the mean over the rows; and of their windows."""
     found: dict[str, list[float]] = {}
     for number, row in enumerate(rows):
         ids = torch.tensor(row)[None]
@@ -181,23 +183,32 @@ def forward_costs(body: Body, rows: Sequence[list[int]], times: int) -> dict[str
             "head": lambda hidden=hidden: body.head(hidden),  # type: ignore[misc]
             "odds": lambda sure=sure: Odds.of(sure, temperature=0.6, top_p=0.95),  # type: ignore[misc]
             "draw": lambda odds=odds, u=uniform: odds.draw(u),  # type: ignore[misc]
-            "window": _window(body, ids),
         }
         for name, run in parts.items():
             run()
             found.setdefault(name, []).append(timed(run, times))
-    return {name: statistics.mean(seconds) for name, seconds in found.items()}
+    means = {name: statistics.mean(seconds) for name, seconds in found.items()}
+    return means | {"window_pack": window_cost(body, rows, times)}
 
 
-def _window(body: Body, ids: Tensor) -> Callable[[], object]:
-    """A pass over the gap and its left neighbour, beside kept keys and values."""
-    from trueval.diffusion.body import Context
+def window_cost(body: Body, rows: Sequence[list[int]], times: int, *, masks: int = MASKS) -> float:
+    """Seconds of a pack of windows and its logits: gaps and their left neighbours, rows as given.
 
-    context = Context(keys=[], values=[])
-    places = torch.arange(99, 100 + MASKS)
-    body.hidden(ids, places[None], context=context)
-    inner = torch.arange(MASKS)[None]
-    return lambda: body.hidden(ids[:, places], inner, places=places, context=context)
+    The pack has the shape that the engine gives it however many rows there are.
+    """
+    contexts, places = [], [torch.arange(99, 100 + masks)] * len(rows)
+    for row in rows:
+        contexts.append(Context(keys=[], values=[]))
+        body.hidden(torch.tensor(row)[None], places[0][None], context=contexts[-1])
+    packs = WindowPacks(body, WINDOW_ROWS)
+    tokens = [torch.tensor(row)[at] for row, at in zip(rows, places, strict=True)]
+    inner = [torch.arange(masks)] * len(rows)
+
+    def run() -> object:
+        return packs.logits(tokens, inner, places, contexts)
+
+    run()
+    return timed(run, times)
 
 
 # --------------------------------------------------------------------------- on a checkpoint
@@ -224,12 +235,14 @@ def counts(model: Model, gaps: Sequence[Gap]) -> dict[str, dict[str, Any]]:
     fillings: dict[Settings, list[Filling]] = {}
     for name, settings in MODES.items():
         started = time.perf_counter()
+        packs = _count_packs(model)
         done = Engine(model).fill(replace(gap, settings=settings) for gap in gaps)
         seconds = time.perf_counter() - started
         fillings[settings] = done
         found[name] = {
             "forwards_a_gap": round(statistics.mean(f.forwards for f in done), 2),
             "window_forwards_a_gap": round(statistics.mean(f.window_forwards for f in done), 2),
+            "window_packs_a_gap": round(next(packs) / len(gaps), 2),
             "memo_hits_a_gap": round(statistics.mean(f.memo_hits for f in done), 2),
             "steps_that_could_change": round(statistics.mean(f.steps_run for f in done), 2),
             "seconds_a_gap": round(seconds / len(gaps), 4),
@@ -241,6 +254,19 @@ def counts(model: Model, gaps: Sequence[Gap]) -> dict[str, dict[str, Any]]:
             same = sum(a.tokens == b.tokens for a, b in zip(done, fillings[twin], strict=True))
             found[name]["rows_as_exact"] = f"{same}/{len(gaps)}"
     return found
+
+
+def _count_packs(model: Model) -> Iterator[int]:
+    """Counts the packs of windows that are run from now on, and gives their number when asked."""
+    body, count = model._body, itertools.count()
+    run = type(body).windows
+
+    def counted(*args: Any) -> Tensor:
+        next(count)
+        return run(body, *args)
+
+    vars(body)["windows"] = counted
+    return count
 
 
 def published_seconds(model: Model, gaps: Sequence[Gap], batch: int = 4) -> float:
@@ -273,7 +299,8 @@ def speed_ups(cost: dict[str, Any], count: dict[str, dict[str, Any]]) -> dict[st
     found = {}
     for name, seen in count.items():
         full = seen["forwards_a_gap"] * (ours["body"] + ours["head"] + ours["odds"])
-        part = seen["window_forwards_a_gap"] * (ours["window"] + ours["head"] + ours["odds"])
+        part = seen["window_packs_a_gap"] * ours["window_pack"]
+        part += seen["window_forwards_a_gap"] * ours["odds"]
         draws = seen["steps_that_could_change"] * ours["draw"]
         found[name] = round(published / (full + part + draws), 1)
     return found

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 from tests.diffusion.checkpoints import CODE, FAMILIES, VOCAB, token_ids, write_checkpoint  # noqa: E402
-from trueval.diffusion.model import Model, load_model  # noqa: E402
+from trueval.diffusion.model import Model, Window, load_model  # noqa: E402
 from trueval.diffusion.packs import length_bucket, output_bucket  # noqa: E402
 from trueval.errors import BackendError, ConfigError, MissingExtraError  # noqa: E402
 
@@ -94,51 +94,80 @@ def test_a_row_longer_than_the_context_is_refused(model: Model) -> None:
 # --------------------------------------------------------------------------- windows
 
 
+def again(model: Model, window: Window, ids: Tensor, at: Tensor) -> Tensor:
+    """One window alone, computed anew."""
+    return model.rewindow([window], [ids], [at])[0]
+
+
 @pytest.mark.parametrize("family", ["open-dcoder", "a2d", "llada"])
 def test_a_window_right_after_a_full_pass_is_exact(family: str, tmp_path: Path) -> None:
     model, ids, at = load_model(write_checkpoint(tmp_path, family)), row(60), torch.arange(20, 32)
     full = model.logits([ids], [at])[0]
-    window, logits = model.window(ids, at)
+    [(window, logits)] = model.windows([ids], [at], [at])
     assert torch.equal(logits, full)
-    torch.testing.assert_close(model.rewindow(window, ids, at), full, atol=1e-5, rtol=0)
+    torch.testing.assert_close(again(model, window, ids, at), full, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("family", "width"), [("open-dcoder", 13), ("a2d", 12)])
 def test_the_left_neighbour_is_in_a_shifted_window(family: str, width: int, tmp_path: Path) -> None:
     model = load_model(write_checkpoint(tmp_path, family))
-    window, _ = model.window(row(60), torch.arange(20, 32))
+    at = torch.arange(20, 32)
+    [(window, _)] = model.windows([row(60)], [at], [at])
     assert len(window.places) == width
     assert window.nbytes > 0
 
 
 def test_a_window_is_near_a_full_pass_after_its_tokens_change(model: Model) -> None:
     ids, at = row(60), torch.arange(20, 32)
-    window, before = model.window(ids, at)
+    [(window, before)] = model.windows([ids], [at], [at])
     changed = ids.clone()
     changed[22:25] = torch.tensor([1, 2, 3])
-    full, near = model.logits([changed], [at])[0], model.rewindow(window, changed, at)
+    full, near = model.logits([changed], [at])[0], again(model, window, changed, at)
     assert 0 < (near - full).abs().mean() < 0.5 * (before - full).abs().mean()
     # What was written for the changed row leaves nothing behind.
-    torch.testing.assert_close(model.rewindow(window, ids, at), before, atol=1e-5, rtol=0)
+    torch.testing.assert_close(again(model, window, ids, at), before, atol=1e-5, rtol=0)
 
 
 def test_a_window_covers_what_may_change_though_less_is_asked_for(model: Model) -> None:
     ids, over = row(60), torch.arange(20, 32)
-    window, logits = model.window(ids, torch.tensor([25]), over=over)
+    [(window, logits)] = model.windows([ids], [torch.tensor([25])], [over])
     assert logits.shape == (1, VOCAB)
-    again = model.rewindow(window, ids, over)
-    torch.testing.assert_close(again, model.logits([ids], [over])[0], atol=1e-5, rtol=0)
+    found = again(model, window, ids, over)
+    torch.testing.assert_close(found, model.logits([ids], [over])[0], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("place", [18, 40])
 def test_what_lies_outside_of_a_window_is_not_computed(model: Model, place: int) -> None:
     ids, at = row(60), torch.arange(20, 32)
-    window, _ = model.window(ids, at)
+    [(window, _)] = model.windows([ids], [at], [at])
     with pytest.raises(ValueError, match="outside of the window"):
-        model.rewindow(window, ids, torch.tensor([place]))
+        again(model, window, ids, torch.tensor([place]))
     ids[place] = (ids[place] + 1) % 250
     with pytest.raises(ValueError, match="has changed"):
-        model.rewindow(window, ids, at)
+        again(model, window, ids, at)
+
+
+@pytest.mark.parametrize("pack_rows", [0, 8])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_neighbours_change_no_bit_of_a_window(folder: Path, dtype: str, pack_rows: int) -> None:
+    model = load_model(folder, dtype=dtype, pack_rows=pack_rows, device="cpu")
+    ids = [row(40 + 3 * number, number) for number in range(11)]
+    at = [torch.arange(10, 12 + 2 * number) for number in range(11)]
+    changed = [line.clone() for line in ids]
+    for line in changed:
+        line[10] = 7
+
+    def logits(numbers: list[int]) -> dict[int, Tensor]:
+        of, where = [ids[n] for n in numbers], [at[n] for n in numbers]
+        windows = [window for window, _ in model.windows(of, where, where)]
+        found = model.rewindow(windows, [changed[n] for n in numbers], where)
+        return dict(zip(numbers, found, strict=True))
+
+    alone = {n: logits([n])[n] for n in range(11)}
+    together = logits(list(range(11))) | logits([3, 0, 9])
+    turned = logits(list(range(10, -1, -1)))
+    for n in range(11):
+        assert torch.equal(alone[n], together[n]) and torch.equal(alone[n], turned[n])
 
 
 # --------------------------------------------------------------------------- text

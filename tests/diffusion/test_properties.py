@@ -36,13 +36,13 @@ class Watched:
         self.seen += [row.clone() for row in rows]
         return self.model.logits(rows, at)
 
-    def window(self, row: Tensor, at: Tensor, *, over: Tensor) -> Any:
-        self.seen.append(row.clone())
-        return self.model.window(row, at, over=over)
+    def windows(self, rows: Sequence[Tensor], at: Sequence[Tensor], over: Sequence[Tensor]) -> Any:
+        self.seen += [row.clone() for row in rows]
+        return self.model.windows(rows, at, over)
 
-    def rewindow(self, window: Any, row: Tensor, at: Tensor) -> Tensor:
-        self.seen.append(row.clone())
-        return self.model.rewindow(window, row, at)
+    def rewindow(self, windows: Any, rows: Sequence[Tensor], at: Sequence[Tensor]) -> list[Tensor]:
+        self.seen += [row.clone() for row in rows]
+        return self.model.rewindow(windows, rows, at)
 
 
 @pytest.fixture(scope="module")

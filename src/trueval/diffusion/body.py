@@ -8,7 +8,7 @@ positions give keys and values, and no others than those asked for go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,7 @@ __all__ = ["Body", "Context"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Keys and values of a whole row, layer by layer: [1, kv_heads, L, head_dim] each."""
+    """Keys and values of whole rows, layer by layer: [B, kv_heads, L, head_dim] each."""
 
     keys: list[Tensor]
     values: list[Tensor]
@@ -97,7 +97,7 @@ class _Block:
     def heads(self, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [B, L, H, D], and keys and values [B, G, L, D], of x [B, L, hidden].
 
-        turn [2, 1, L, 1, D]: cosines and signed sines of the positions
+        turn [2, 1 or B, L, 1, D]: cosines and signed sines of the positions
         """
         s = self.shape
         both = self.qkv(_rms(x, self.norm, s.eps)).unflatten(-1, (-1, s.head_dim))
@@ -108,8 +108,8 @@ class _Block:
         q, k = _rotate(turned, turn).split((s.heads, s.kv_heads), dim=2)
         return q, k.transpose(1, 2), values.transpose(1, 2)
 
-    def attend(self, x: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """x [B, Q, hidden], q [B, Q, H, D], k and v [B, G, L, D], mask [B, 1, 1, L] -> as x"""
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """q [B, Q, H, D], k and v [B, G, L, D], mask [B, 1, 1, L] -> [B, Q, H * D]"""
         s = self.shape
         batch, queries = q.shape[:2]
         if mask is not None and (short := mask.shape[-1] - k.shape[2]):
@@ -119,11 +119,16 @@ class _Block:
         grouped = q.unflatten(2, (s.kv_heads, -1)).permute(0, 2, 3, 1, 4)  # [B, G, H/G, Q, D]
         mixed = F.scaled_dot_product_attention(grouped.flatten(2, 3), k, v, attn_mask=mask)
         mixed = mixed.unflatten(2, (-1, queries)).permute(0, 3, 1, 2, 4)  # [B, Q, G, H/G, D]
-        return self.out(mixed.reshape(batch, queries, -1), x)
+        return mixed.reshape(batch, queries, -1)
 
-    def feed(self, x: Tensor) -> Tensor:
-        """x [B, L, hidden] -> [B, L, hidden]"""
+    def feed(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """x [B, L, hidden], what attention mixed [B, L, H * D] -> [B, L, hidden]"""
+        x = self.out(mixed, x)
         return self.down(self.gated(_rms(x, self.mlp_norm, self.shape.eps)), x)
+
+
+_Mix = Callable[[_Block, int, Tensor, Tensor, Tensor], Tensor]
+"""A layer's attention: block, its number, queries, keys and values -> [B, Q, H * D]."""
 
 
 class Body:
@@ -143,44 +148,68 @@ class Body:
         out: Tensor,
         *,
         mask: Tensor | None = None,
-        places: Tensor | None = None,
         context: Context | None = None,
     ) -> Tensor:
         """Normed last hidden states at the positions asked for.
 
-        ids [B, N] int64; out [B, Q] int64, indices into N; mask [B, 1, 1, L] bool, True where a
-        key may be seen -> [B, Q, hidden]
-
-        Without `places` the ids are whole rows (N = L), and an empty `context` is filled with
-        their keys and values. With `places` [N] (and B = 1) they are those positions of a row
-        whose other keys and values are in `context`; theirs are written into it.
+        ids [B, L] int64; out [B, Q] int64; mask [B, 1, 1, L] bool, True where a key may be seen;
+        an empty context is filled with the rows' keys and values -> [B, Q, hidden]
         """
-        with torch.inference_mode():
-            return self._hidden(ids, out, mask, places, context)
+        length = ids.shape[1]
 
-    def _hidden(
+        def mix(block: _Block, _: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            if context is not None:
+                k, v = k.contiguous(), v.contiguous()
+                context.keys.append(k)
+                context.values.append(v)
+            return block.attend(q, k, v, even)
+
+        with torch.inference_mode():
+            even = self._even(mask, length)
+            return self._layers(ids, self._turn(length)[:, None, :, None], out, mix)
+
+    def windows(
         self,
         ids: Tensor,
         out: Tensor,
-        mask: Tensor | None,
-        places: Tensor | None,
-        context: Context | None,
+        places: Sequence[Tensor],
+        contexts: Sequence[Context],
     ) -> Tensor:
-        known = places is not None and context is not None
-        length = context.keys[0].shape[2] if known and context else ids.shape[1]
-        turn = self._turn(length)[:, None, :, None]  # [2, 1, L, 1, D]
-        turn = turn if places is None else turn[:, :, places]
-        mask = self._even(mask, length)
+        """The same for some positions of each row, beside the keys and values of its others.
+
+        ids [B, W] int64; out [B, Q] int64, indices into W; places: each row's positions [<= W];
+        contexts: of each row. Rows may be fewer than B: the others, and what stands behind a row's
+        places, fill the shape up, and come back as garbage -> [B, Q, hidden]
+
+        The new keys and values are written into the contexts.
+        """
+
+        def mix(block: _Block, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            mixed = q.new_zeros(*q.shape[:2], q.shape[2] * q.shape[3])
+            for row, (at, context, even) in enumerate(zip(places, contexts, masks, strict=True)):
+                keys, values = context.keys[layer], context.values[layer]
+                keys.index_copy_(2, at, k[row : row + 1, :, : len(at)])
+                values.index_copy_(2, at, v[row : row + 1, :, : len(at)])
+                mixed[row] = block.attend(q[row : row + 1], keys, values, even)[0]
+            return mixed
+
+        with torch.inference_mode():
+            masks = [self._even(None, context.keys[0].shape[2]) for context in contexts]
+            spots = torch.zeros_like(ids)
+            for row, at in enumerate(places):
+                spots[row, : len(at)] = at
+            longest = max(context.keys[0].shape[2] for context in contexts)
+            return self._layers(ids, self._turn(longest)[:, spots, None], out, mix)
+
+    def _layers(self, ids: Tensor, turn: Tensor, out: Tensor, mix: _Mix) -> Tensor:
         x = F.embedding(ids, self._embed)
         x = x if self.shape.embed_scale == 1.0 else x * self.shape.embed_scale
         rows = torch.arange(ids.shape[0], device=self.device)[:, None]
         for index, block in enumerate(self._blocks):
             q, k, v = block.heads(x, turn)
-            if context is not None:
-                k, v = _keep(context, index, k, v, places)
             if index == len(self._blocks) - 1:
                 x, q = x[rows, out], q[rows, out]
-            x = block.feed(block.attend(x, q, k, v, mask))
+            x = block.feed(x, mix(block, index, q, k, v))
         return _rms(x, self._norm, self.shape.eps)
 
     def head(self, hidden: Tensor) -> Tensor:
@@ -214,26 +243,13 @@ class Body:
         return self._turns[:, :length]
 
 
-def _keep(
-    context: Context, index: int, k: Tensor, v: Tensor, places: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """A layer's keys and values of the whole row, once the new ones are in the context."""
-    if places is None:
-        context.keys.append(k.contiguous())
-        context.values.append(v.contiguous())
-    else:
-        context.keys[index].index_copy_(2, places, k)
-        context.values[index].index_copy_(2, places, v)
-    return context.keys[index], context.values[index]
-
-
 def _rms(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """x [..., n], weight [n] -> [..., n]: x over its root mean square, which is taken in float32"""
     return F.rms_norm(x, (x.shape[-1],), weight, eps)
 
 
 def _rotate(x: Tensor, turn: Tensor) -> Tensor:
-    """x [B, L, heads, D], turn [2, 1, L, 1, D] float32 -> x turned, in float32 until the end
+    """x [B, L, heads, D], turn [2, 1 or B, L, 1, D] float32 -> x turned, in float32 until the end
 
     The first half of a head's numbers turns with the second (GPT-NeoX's order), not in pairs.
     """

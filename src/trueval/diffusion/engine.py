@@ -14,8 +14,9 @@ from trueval.diffusion.canvas import Canvas
 from trueval.diffusion.gaps import Filling, Gap
 from trueval.diffusion.memo import Memo
 from trueval.diffusion.model import Model
+from trueval.diffusion.odds import Odds
 from trueval.diffusion.rules import Step
-from trueval.diffusion.windows import Windowed
+from trueval.diffusion.windows import Asked, Windowed, ask
 
 __all__ = ["Engine", "Filling", "Gap"]
 
@@ -96,10 +97,13 @@ class Engine:
         exact = [row for row in waiting if row.windowed is None]
         if exact:
             self._ask(exact)
-        for row in waiting:
-            if row.windowed is not None and row.step is not None:
-                odds = row.windowed.odds(self.model, row.canvas, row.step)
-                row.canvas.apply(row.step, odds)
+        wishes = [
+            Asked(row.windowed, row.canvas, row.step)
+            for row in waiting
+            if row.windowed is not None and row.step is not None
+        ]
+        for wish, odds in zip(wishes, ask(self.model, wishes), strict=True):
+            wish.canvas.apply(wish.step, odds)
         return bool(waiting)
 
     def _advance(self) -> list[_Row]:
@@ -128,14 +132,18 @@ class Engine:
             if not canvas.reads(step):
                 canvas.apply(step, None)
                 continue
-            if row.windowed is not None:
-                return True
-            odds = self.memo.get(canvas.context, canvas.key)
+            odds = self._recall(row)
             if odds is None:
                 return True
             canvas.memo_hits += 1
             canvas.apply(step, odds)
         return False
+
+    def _recall(self, row: _Row) -> Odds | None:
+        """What is known of a row's canvas; an approximation is known to its own gap only."""
+        if row.windowed is not None:
+            return row.windowed.recall(row.canvas)
+        return self.memo.get(row.canvas.context, row.canvas.key)
 
     def _ask(self, rows: list[_Row]) -> None:
         """One forward for each canvas that differs from the others, and the steps it allows."""

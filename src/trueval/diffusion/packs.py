@@ -1,21 +1,23 @@
 """Rows computed together in packs whose shapes depend on each row alone.
 
-A GPU wants many rows at once, and a sum's last bits depend on the shape it is taken in. So a pack
-has a fixed number of rows (dummy ones fill it up), its length is a row's own length rounded up, and
-keys beyond a row's end are masked: whatever its neighbours are, a row's logits are the same.
+A GPU wants many rows at once, and so does any machine whose rows are windows of a few tokens: most
+of their time goes into reading the weights. But a sum's last bits depend on the shape it is taken
+in. So a pack has a fixed number of rows (dummy ones fill it up), its length is a row's own length
+rounded up, and keys beyond a row's end are masked: whatever its neighbours are, a row's logits are
+the same.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from trueval.diffusion.body import Body
+from trueval.diffusion.body import Body, Context
 
-__all__ = ["Packs", "length_bucket", "output_bucket"]
+__all__ = ["Packs", "WindowPacks", "length_bucket", "output_bucket", "window_bucket"]
 
 
 def length_bucket(length: int) -> int:
@@ -29,36 +31,121 @@ def output_bucket(outputs: int) -> int:
     return max(8, 1 << (outputs - 1).bit_length())
 
 
+def window_bucket(places: int) -> int:
+    """How many positions are computed for a window of so many: a multiple of 16."""
+    return -(-places // 16) * 16
+
+
 class Packs:
-    """Runs rows through a body, `rows` at a time."""
+    """Runs whole rows through a body, `rows` at a time."""
 
     def __init__(self, body: Body, rows: int) -> None:
         self._body, self._rows = body, rows
 
-    def logits(self, rows: Sequence[Tensor], out: Sequence[Tensor]) -> list[Tensor]:
-        """rows: 1-D ids; out: the outputs asked for, [Q] -> float32 [Q, vocab] each"""
-        groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for index, (row, places) in enumerate(zip(rows, out, strict=True)):
-            groups[length_bucket(len(row)), output_bucket(len(places))].append(index)
-        results: dict[int, Tensor] = {}
-        for (length, outputs), members in groups.items():
-            for start in range(0, len(members), self._rows):
-                pack = members[start : start + self._rows]
-                logits = self._run([rows[i] for i in pack], [out[i] for i in pack], length, outputs)
-                for index, row_logits in zip(pack, logits, strict=False):
-                    results[index] = row_logits[: len(out[index])]
-        return [results[index] for index in range(len(rows))]
+    def logits(
+        self,
+        rows: Sequence[Tensor],
+        out: Sequence[Tensor],
+        contexts: Sequence[Context] | None = None,
+    ) -> list[Tensor]:
+        """rows: 1-D ids; out: the outputs asked for, [Q] -> float32 [Q, vocab] each
 
-    def _run(self, rows: list[Tensor], out: list[Tensor], length: int, outputs: int) -> Tensor:
+        Empty contexts, one a row, are filled with its keys and values.
+        """
+        shapes = [
+            (length_bucket(len(row)), output_bucket(len(places)))
+            for row, places in zip(rows, out, strict=True)
+        ]
+        found: dict[int, Tensor] = {}
+        for (length, outputs), pack in _grouped(shapes, self._rows):
+            context = Context(keys=[], values=[]) if contexts is not None else None
+            logits = self._run(
+                [rows[i] for i in pack], [out[i] for i in pack], length, outputs, context
+            )
+            for place, index in enumerate(pack):
+                found[index] = logits[place, : len(out[index])]
+                if contexts is not None and context is not None:
+                    _copy_row(context, place, len(rows[index]), contexts[index])
+        return [found[index] for index in range(len(rows))]
+
+    def _run(
+        self,
+        rows: list[Tensor],
+        out: list[Tensor],
+        length: int,
+        outputs: int,
+        context: Context | None,
+    ) -> Tensor:
         """-> [pack, outputs, vocab]"""
-        ids = torch.zeros(self._rows, length, dtype=torch.int64)
-        asked = torch.zeros(self._rows, outputs, dtype=torch.int64)
         seen = torch.zeros(self._rows, 1, 1, length, dtype=torch.bool)
         seen[..., 0] = True  # a dummy row must see something, or its numbers are none
-        for index, (row, places) in enumerate(zip(rows, out, strict=True)):
-            ids[index, : len(row)] = row
-            asked[index, : len(places)] = places
+        for index, row in enumerate(rows):
             seen[index, ..., : len(row)] = True
-        device = self._body.device
-        ids, asked, seen = ids.to(device), asked.to(device), seen.to(device)
-        return self._body.head(self._body.hidden(ids, asked, mask=seen))
+        body, device = self._body, self._body.device
+        ids, asked = _filled(rows, self._rows, length), _filled(out, self._rows, outputs)
+        hidden = body.hidden(
+            ids.to(device), asked.to(device), mask=seen.to(device), context=context
+        )
+        return body.head(hidden)
+
+
+class WindowPacks:
+    """Runs windows, each beside the keys and values of its own row, `rows` at a time."""
+
+    def __init__(self, body: Body, rows: int) -> None:
+        self._body, self._rows = body, rows
+
+    def logits(
+        self,
+        tokens: Sequence[Tensor],
+        out: Sequence[Tensor],
+        places: Sequence[Tensor],
+        contexts: Sequence[Context],
+    ) -> list[Tensor]:
+        """tokens: the ids of each window [W]; out: indices into it [Q]; places: where it lies [W]
+
+        -> float32 [Q, vocab] each
+        """
+        shapes = [
+            (window_bucket(len(ids)), output_bucket(len(asked)))
+            for ids, asked in zip(tokens, out, strict=True)
+        ]
+        found: dict[int, Tensor] = {}
+        body, device = self._body, self._body.device
+        for (width, outputs), pack in _grouped(shapes, self._rows):
+            hidden = body.windows(
+                _filled([tokens[i] for i in pack], self._rows, width).to(device),
+                _filled([out[i] for i in pack], self._rows, outputs).to(device),
+                [places[i].to(device) for i in pack],
+                [contexts[i] for i in pack],
+            )
+            logits = body.head(hidden)
+            for place, index in enumerate(pack):
+                found[index] = logits[place, : len(out[index])]
+        return [found[index] for index in range(len(tokens))]
+
+
+def _grouped(
+    shapes: Sequence[tuple[int, int]], rows: int
+) -> Iterator[tuple[tuple[int, int], list[int]]]:
+    """The indices of those that share a shape, at most so many at a time."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, shape in enumerate(shapes):
+        groups[shape].append(index)
+    for shape, members in groups.items():
+        for start in range(0, len(members), rows):
+            yield shape, members[start : start + rows]
+
+
+def _filled(lines: Sequence[Tensor], rows: int, width: int) -> Tensor:
+    """[rows, width] int64: each line from the left on, zeros behind it and below."""
+    table = torch.zeros(rows, width, dtype=torch.int64)
+    for index, line in enumerate(lines):
+        table[index, : len(line)] = line
+    return table
+
+
+def _copy_row(pack: Context, place: int, length: int, into: Context) -> None:
+    """A row's own keys and values, out of those of its pack."""
+    for layers, kept in ((pack.keys, into.keys), (pack.values, into.values)):
+        kept += [layer[place : place + 1, :, :length].clone() for layer in layers]
