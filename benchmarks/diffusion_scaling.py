@@ -22,7 +22,16 @@ from typing import Any
 import torch
 
 import published_loop
-from diffusion import OPEN_DCODER, STEPS, padded, random_weights, real_gaps, timed, window_cost
+from diffusion import (
+    OPEN_DCODER,
+    STEPS,
+    masked_row,
+    padded,
+    random_weights,
+    real_gaps,
+    timed,
+    window_cost,
+)
 from trueval.diffusion.body import Body
 from trueval.diffusion.engine import Engine
 from trueval.diffusion.model import load_model
@@ -33,14 +42,7 @@ RESULTS = Path(__file__).parent / "results" / "diffusion_scaling.json"
 MASK = OPEN_DCODER.vocab - 1
 
 
-def row_of(length: int, masks: int) -> list[int]:
-    """A row with a gap that begins at position 100, as the packs of windows expect it."""
-    row = [(7 * i) % 1000 for i in range(length)]
-    row[100 : 100 + masks] = [MASK] * masks
-    return row
-
-
-def published_step(body: Body, head: torch.Tensor, rows: Sequence[list[int]]) -> float:
+def step_seconds(body: Body, head: torch.Tensor, rows: Sequence[list[int]]) -> float:
     """Seconds of one step of the published loop over all rows together."""
     loop = published_loop.Costs()
     published_loop.fill(
@@ -87,21 +89,21 @@ def costs(dtype: torch.dtype, times: int) -> dict[str, Any]:
     with torch.inference_mode():
         found["row_tokens"] = {
             n: pair(
-                published_step(body, weights.embed, [row_of(n, 12)]),
-                forward(body, row_of(n, 12), 12, times),
+                step_seconds(body, weights.embed, [masked_row(n, 12)]),
+                forward(body, masked_row(n, 12), 12, times),
             )
             for n in (128, 256, 512, 1024)
         }
         found["gap_masks"] = {
             n: pair(
-                published_step(body, weights.embed, [row_of(256, n)]),
-                forward(body, row_of(256, n), n, times),
+                step_seconds(body, weights.embed, [masked_row(256, n)]),
+                forward(body, masked_row(256, n), n, times),
             )
             for n in (4, 16, 64)
         }
-        one = forward(body, row_of(256, 12), 12, times)
+        one = forward(body, masked_row(256, 12), 12, times)
         found["rows"] = {
-            n: pair(published_step(body, weights.embed, [row_of(256, 12)] * n), n * one)
+            n: pair(step_seconds(body, weights.embed, [masked_row(256, 12)] * n), n * one)
             | {"ours_window_s": round(windows(body, n, times), 3)}
             for n in (1, 4, 8)
         }
@@ -110,7 +112,7 @@ def costs(dtype: torch.dtype, times: int) -> dict[str, Any]:
 
 def windows(body: Body, rows: int, times: int) -> float:
     """Seconds of a window's forward for each of so many rows."""
-    return window_cost(body, [row_of(256, 12)] * rows, times)
+    return window_cost(body, [masked_row(256, 12)] * rows, times)
 
 
 def forwards_by_steps(folder: str, gaps: int) -> dict[str, dict[int, float]]:

@@ -104,7 +104,7 @@ def test_what_is_exported_is_what_was_trained(data: Path, recipe: Path, tmp_path
     rounded = {name: w.bfloat16().float() for name, w in trainer.master.items()}
     working = working_copy(rounded, torch.float32, torch.device("cpu"))
     with torch.no_grad():
-        x = hidden_states(working, trainer.recipe.shape, ids[None])
+        x = hidden_states(working, trainer.recipe.shape, ids[None], torch.arange(len(ids)))
         expected = x[len(ids) - 2] @ working["embed"].t()
     usual = torch.arange(trainer.vocabulary.size - 5)
     torch.testing.assert_close(logits[0][usual], expected[usual], rtol=1e-4, atol=1e-4)

@@ -23,6 +23,7 @@ from trueval.tuning.recipe import load_recipe  # noqa: E402
 
 SHAPE = Shape(vocabulary=60, hidden=24, layers=2, heads=6, kv_heads=2, mlp=20, context=64)
 CPU = torch.device("cpu")
+EVERY = torch.arange(30)  # positions of `rows`
 
 
 def shaken(seed: int = 0) -> Weights:
@@ -42,11 +43,11 @@ def test_own_backwards_are_those_of_plain_operations() -> None:
     working = working_copy(master, torch.float64, CPU)
     at, targets = torch.tensor([0, 3, 17, 29]), torch.tensor([5, 1, 59, 0])
     weights = torch.tensor([1.0, 2.0, 0.5, 1.0], dtype=torch.float64)
-    x = hidden_states(working, SHAPE, rows())[at]
+    x = hidden_states(working, SHAPE, rows(), at)
     ours = torch.autograd.grad(
         head_loss(x, working["embed"], targets, weights), list(working.values())
     )
-    x = hidden_states(working, SHAPE, rows(), plain=Plain())[at]
+    x = hidden_states(working, SHAPE, rows(), at, plain=Plain())
     each = torch.nn.functional.cross_entropy(x @ working["embed"].t(), targets, reduction="none")
     plain = torch.autograd.grad((each * weights).sum(), list(working.values()))
     for name, mine, theirs in zip(working, ours, plain, strict=True):
@@ -58,7 +59,8 @@ def test_gradients_of_masters_follow_from_those_of_the_working_copy() -> None:
     copy = working_copy({n: w.detach() for n, w in master.items()}, torch.float64, CPU)
     probe = torch.randn(30, 24, dtype=torch.float64)
     made = torch.autograd.grad(
-        (hidden_states(copy, SHAPE, rows(), plain=Plain()) * probe).sum(), list(copy.values())
+        (hidden_states(copy, SHAPE, rows(), EVERY, plain=Plain()) * probe).sum(),
+        list(copy.values()),
     )
     ours = master_gradients(
         {n: w.detach() for n, w in master.items()}, dict(zip(copy, made, strict=True))
@@ -68,7 +70,7 @@ def test_gradients_of_masters_follow_from_those_of_the_working_copy() -> None:
     for i in range(SHAPE.layers):
         inside[f"{i}.qkv"] = master[f"{i}.qkv"] * master[f"{i}.attention_norm"]
         inside[f"{i}.gate_up"] = master[f"{i}.gate_up"] * master[f"{i}.mlp_norm"]
-    value = (hidden_states(inside, SHAPE, rows(), plain=Plain()) * probe).sum()
+    value = (hidden_states(inside, SHAPE, rows(), EVERY, plain=Plain()) * probe).sum()
     theirs = torch.autograd.grad(value, list(master.values()))
     for (name, mine), other in zip(ours.items(), theirs, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-11, msg=name)
@@ -88,17 +90,17 @@ def test_it_is_qwen2_with_attention_in_both_directions() -> None:
         everything = torch.zeros(3, 1, 10, 10)
         expected = model(input_ids=rows(), attention_mask=everything).logits
         working = working_copy(master, torch.float32, CPU)
-        got = hidden_states(working, SHAPE, rows()) @ working["embed"].t()
+        got = hidden_states(working, SHAPE, rows(), EVERY) @ working["embed"].t()
     torch.testing.assert_close(got.view(expected.shape), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_row_sees_all_of_itself_and_nothing_else() -> None:
     working = working_copy(shaken(), torch.float32, CPU)
     with torch.no_grad():
-        before = hidden_states(working, SHAPE, rows()).view(3, 10, -1)
+        before = hidden_states(working, SHAPE, rows(), EVERY).view(3, 10, -1)
         changed = rows()
         changed[1, 9] = (changed[1, 9] + 1) % 60
-        after = hidden_states(working, SHAPE, changed).view(3, 10, -1)
+        after = hidden_states(working, SHAPE, changed, EVERY).view(3, 10, -1)
     assert (before[[0, 2]] == after[[0, 2]]).all()
     assert (before[1] != after[1]).any(dim=-1).all()
 

@@ -75,13 +75,9 @@ class Batches:
         self._documents = np.repeat(kept, windows[kept])
         self._lengths = self._steps[step[self._documents]]
         self._lock = threading.Lock()
-        self._epoch = -1
-        self._plan: list[tuple[int, NDArray[np.int64]]] = []
-
-    @property
-    def passes(self) -> int:
-        """Passes of an epoch."""
-        return len(self._planned(0))
+        self._plans: dict[int, list[tuple[int, NDArray[np.int64]]]] = {}
+        self.passes = len(self._planned(0))
+        """Of an epoch."""
 
     def rows(self, number: int) -> Rows:
         """The rows of pass `number`, counted over all epochs."""
@@ -112,7 +108,11 @@ class Batches:
     def _planned(self, epoch: int) -> list[tuple[int, NDArray[np.int64]]]:
         """(length, documents) of each pass of an epoch, in random order."""
         with self._lock:  # several threads may make rows
-            return self._plan if epoch == self._epoch else self._new_plan(epoch)
+            if epoch not in self._plans:
+                # Those who make rows ahead are an epoch further for a while.
+                kept = {k: plan for k, plan in self._plans.items() if k == epoch - 1}
+                self._plans = {**kept, epoch: self._new_plan(epoch)}
+            return self._plans[epoch]
 
     def _new_plan(self, epoch: int) -> list[tuple[int, NDArray[np.int64]]]:
         import numpy as np
@@ -128,6 +128,4 @@ class Batches:
                 # The last ones fill up with earlier ones, so that shapes never change.
                 more = np.resize(mine, count - len(chosen)) if len(chosen) < count else mine[:0]
                 plan.append((int(length), np.concatenate([chosen, more])))
-        self._plan = [plan[i] for i in rng.permutation(len(plan))]
-        self._epoch = epoch
-        return self._plan
+        return [plan[i] for i in rng.permutation(len(plan))]

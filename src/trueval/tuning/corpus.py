@@ -23,7 +23,7 @@ from trueval.tuning.decontaminate import Index
 from trueval.tuning.functions import functions_of
 from trueval.tuning.packages import STDLIB, Package, Shelf, fetched, standard_library, wheel
 
-FORMAT = 2
+FORMAT = 3
 """Of what lies in `work/`: another one is made anew."""
 SALT = "trueval train data 1"
 HELD_OUT = 0.02
@@ -156,6 +156,7 @@ def _written(name: str, package: Package, work: Path) -> dict[str, Any]:
         "sha256": package.sha256,
         "files": len(package.sources),
         "vendored_files_skipped": package.vendored,
+        "other_licence_files_skipped": package.other_licence,
         "bytes": sum(len(text.encode("utf-8", "replace")) for _, text in package.sources),
         "functions_found": functions,
         "left_out": dict(sorted(left_out.items())),
@@ -284,10 +285,11 @@ class _Split:
 
 
 def notice(packages: Sequence[Mapping[str, Any]]) -> str:
-    """One entry a package: name, version, licence, home page."""
+    """One entry a package: name, version, licence, home page, digest."""
     entries = [
         f"{facts['name']} {facts['version']}\n  licence: {facts['licence']}\n"
         f"  home page: {facts['homepage'] or 'none named'}\n"
+        f"  {facts['origin']}, sha256 {facts['sha256']}\n"
         for facts in packages
     ]
     head = "Functions of these packages were used as training data, each under its own licence.\n"
@@ -315,5 +317,6 @@ def summary(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "bytes": manifest["bytes"],
         "filters": manifest["filters"],
         "contaminated": manifest["contaminated"],
+        "benchmarks_absent": manifest["benchmarks_absent"],
         "licences": dict(licences.most_common()),
     }

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from trueval.tuning.batches import Batches, Tokens
+from trueval.tuning.gradients import Workers
 from trueval.tuning.masking import Masked, Mixture, Vocabulary, masked_rows
 from trueval.tuning.net import Shape, Weights, hidden_states
 
@@ -54,8 +55,10 @@ class Evaluator:
         size: int = 2520,
         loss_tokens: int = 60_000,
         lines: int = 200,
+        workers: Workers | None = None,
     ) -> None:
         self._shape, self._vocabulary = shape, vocabulary
+        self._workers = workers or Workers()
         batches = Batches(tokens, size=size, context=shape.context, seed=SEED)
         plain = replace(mixture, spans=1.0, gap_every=1 << 30, ends=0.0, edits=0.0, whole=0.15)
         passes = min(batches.passes, max(1, loss_tokens // size))
@@ -81,33 +84,39 @@ class Evaluator:
         return masked_rows(rng, rows.tokens, rows.available, rows.length, self._vocabulary, mixture)
 
     def __call__(self, weights: Weights, stopped: Callable[[], bool] = lambda: False) -> Evaluation:
-        """Evaluate a working copy. Once `stopped`, the rest is left out."""
-        filled: list[bool] = []
+        """Evaluate a working copy, each worker its part. Once `stopped`, the rest is left out."""
+        sums = torch.zeros(6, dtype=torch.float64)
         with torch.no_grad():
-            mixed, line = self._loss(weights, self._mixed), self._loss(weights, self._lines)
-            for rows in self._lines:
+            sums[0:2] = self._loss(weights, self._mine(self._mixed))
+            sums[2:4] = self._loss(weights, self._mine(self._lines))
+            for rows in self._mine(self._lines):
                 if not stopped():
-                    filled += self._fill(weights, rows)
+                    filled = self._fill(weights, rows)
+                    sums[4:6] += torch.tensor([sum(filled), len(filled)])
+        total = self._workers.total(sums.to(weights["embed"].device)).tolist()
         return Evaluation(
-            validation=mixed,
-            line=line,
-            exact=sum(filled) / len(filled) if filled else math.nan,
-            lines=len(filled),
+            validation=_mean(total[0], total[1]),
+            line=_mean(total[2], total[3]),
+            exact=_mean(total[4], total[5]),
+            lines=int(total[5]),
         )
 
-    def _loss(self, weights: Weights, passes: list[Masked]) -> float:
-        total = torch.zeros((), dtype=torch.float64)
-        count = 0
+    def _mine(self, rows: list[Masked]) -> list[Masked]:
+        return rows[self._workers.rank :: self._workers.count]
+
+    def _loss(self, weights: Weights, passes: list[Masked]) -> Tensor:
+        """Nats and tokens: [2]."""
+        total = torch.zeros(2, dtype=torch.float64)
         for rows in passes:
             inputs, row, position, targets = _on(weights, rows)
             logits = self._logits(weights, inputs, row, position)
-            total += torch.nn.functional.cross_entropy(logits, targets, reduction="sum").cpu()
-            count += len(targets)
-        return float(total) / count if count else math.nan
+            nats = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+            total += torch.tensor([float(nats), len(targets)])
+        return total
 
     def _logits(self, weights: Weights, ids: Tensor, row: Tensor, position: Tensor) -> Tensor:
         """float32 logits for the tokens at positions of rows, [M, vocabulary]."""
-        x = hidden_states(weights, self._shape, ids)[row * ids.shape[1] + position - 1]
+        x = hidden_states(weights, self._shape, ids, row * ids.shape[1] + position - 1)
         return (x @ weights["embed"].t()).float()
 
     def _fill(self, weights: Weights, rows: Masked) -> list[bool]:
@@ -131,6 +140,10 @@ class Evaluator:
             row, position = (ids == special.mask).nonzero(as_tuple=True)
         same: list[bool] = (ids.cpu() == torch.from_numpy(rows.targets)).all(dim=1).tolist()
         return same
+
+
+def _mean(total: float, count: float) -> float:
+    return total / count if count else math.nan
 
 
 def _on(weights: Weights, rows: Masked) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -162,16 +162,24 @@ def pass_gradients(
     device = working["embed"].device
     weights = torch.from_numpy(rows.weights)
     row, position = weights.nonzero(as_tuple=True)
-    weights = weights[row, position].to(device)
-    targets = torch.from_numpy(rows.targets)[row, position].to(device)
+    hidden = weights.new_tensor(float(len(row))).to(device)
+    weights = _filled(weights[row, position]).to(device)
+    targets = _filled(torch.from_numpy(rows.targets)[row, position]).to(device)
     inputs = torch.from_numpy(rows.inputs).to(device)
     # Shifted: what stands before a position says it.
-    before = (row * inputs.shape[1] + position - 1).to(device)
-    x = hidden_states(working, shape, inputs, plain=plain).index_select(0, before)
+    before = _filled(row * inputs.shape[1] + position - 1).to(device)
+    x = hidden_states(working, shape, inputs, before, plain=plain)
     loss = head_loss(x, working["embed"], targets, weights)
     made = torch.autograd.grad(loss, list(working.values()))
-    hidden = weights.new_tensor(float(len(weights)))
     return loss.detach().float(), weights.sum(), hidden, made
+
+
+def _filled(values: Tensor) -> Tensor:
+    """Zeros behind them up to a multiple of 64: a new length costs a CPU a new plan of its matmuls.
+
+    What is filled in weighs nothing.
+    """
+    return torch.nn.functional.pad(values, (0, -len(values) % 64))
 
 
 def explain_not_finite(

@@ -1,7 +1,8 @@
-"""Which packages may be learned from: what their metadata say of their licence, nothing else.
+"""Which packages may be learned from: what their metadata say of their licence.
 
 Permitted are the families PSF, MIT, BSD, Apache-2.0 and ISC. A package that names another one
-beside them is refused, and so is one that names none: a licence is read, never guessed.
+beside them is refused, and so is one that names none: a licence is read, never guessed. Of a
+permitted package, files are left out whose own head names another licence.
 """
 
 from __future__ import annotations
@@ -44,6 +45,14 @@ _FREE_TEXT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _OF_FAMILY = {"mit": "MIT", "bsd": "BSD", "apache": "Apache-2.0", "isc": "ISC", "psf": "PSF"}
+_OTHER = re.compile(
+    r"General Public Licen[sc]e|\b[AL]?GPL|Mozilla Public|\bMPL\b|Creative Commons|\bCC[- ]BY|"
+    r"Eclipse Public|\bEPL\b|\bEUPL|\bCDDL|[Nn]on-?[Cc]ommercial|\bBUSL|Business Source|"
+    r"[Aa]ll rights reserved\. (?:NVIDIA|This source code is proprietary)",
+)
+_SPDX_LINE = re.compile(r"SPDX-License-Identifier:\s*([^\n*#]+)")
+HEAD = 4096
+"""How many characters of a file's start are read for the licence it names."""
 _LONG = 80
 """A longer licence field is a licence's text: what it says of bundled libraries is no name."""
 _TITLES = (
@@ -81,6 +90,14 @@ def licence_of(metadata: Message) -> Licence:
         return Licence(name="none named", permitted=False)
     family = _family(named) or _title(named)
     return Licence(name=family or named.splitlines()[0][:_LONG], permitted=bool(family))
+
+
+def says_otherwise(source: str) -> bool:
+    """Whether a file's head names a licence that is not permitted, whatever its package says."""
+    head = source[:HEAD]
+    if _OTHER.search(head):
+        return True
+    return not all(permits(found[1].strip()) for found in _SPDX_LINE.finditer(head))
 
 
 def permits(expression: str) -> bool:
@@ -143,7 +160,10 @@ def _is_vague(named: str) -> bool:
         or "\n" in named
         or len(named) > _LONG
         or not re.search(
-            r"gpl|general public|mozilla|mpl|eclipse|commercial|proprietary", named, re.I
+            r"gpl|general public|mozilla|mpl|eclipse|commercial|proprietary|creative|cc-by|busl"
+            r"|business source|eupl|cddl",
+            named,
+            re.I,
         )
     )
 

@@ -142,31 +142,41 @@ def master_gradients(master: Weights, gradients: Mapping[str, Tensor]) -> Weight
 
 
 def hidden_states(
-    weights: Weights, shape: Shape, ids: Tensor, *, plain: Plain | None = None
+    weights: Weights, shape: Shape, ids: Tensor, at: Tensor, *, plain: Plain | None = None
 ) -> Tensor:
-    """The last layer's outputs after the final norm, [B * L, hidden], of rows ids [B, L].
+    """Outputs after the final norm at positions `at` [M] of all rows' ids [B, L]: [M, hidden].
 
     Rows have no padding: every position sees its whole row, and no other row. Without `plain` the
-    layers run as they are fastest on a CPU.
+    layers run as they are fastest on a CPU, and the last one goes on, after its attention, at the
+    positions asked for only.
     """
     rows, length = ids.shape
     tables = rotary_tables(shape, length, ids.device, weights["embed"].dtype)
     x = torch.nn.functional.embedding(ids, weights["embed"]).view(rows * length, shape.hidden)
     for i in range(shape.layers):
-        if plain is None:
-            x = _layer(x, weights, i, tables, shape)
-        else:
+        if plain is not None:
             x = plain.layer(x, weights, i, tables, shape)
+        else:
+            x = _layer(x, weights, i, tables, shape, at if i == shape.layers - 1 else None)
+    # A compiled layer has the same shapes each time, so there the choice is made behind it.
+    x = x if plain is None else x.index_select(0, at)
     return rms(x, shape.eps) * weights["norm"]
 
 
 def _layer(
-    x: Tensor, weights: Weights, i: int, tables: tuple[Tensor, Tensor], shape: Shape
+    x: Tensor,
+    weights: Weights,
+    i: int,
+    tables: tuple[Tensor, Tensor],
+    shape: Shape,
+    at: Tensor | None,
 ) -> Tensor:
     linear, length = torch.nn.functional.linear, len(tables[0])
     qkv = linear(rms(x, shape.eps), weights[f"{i}.qkv"], weights[f"{i}.qkv_bias"])
-    seen = attention(qkv.view(-1, length, qkv.shape[-1]), tables, shape)
-    x = x + linear(seen.view(x.shape), weights[f"{i}.out"])
+    seen = attention(qkv.view(-1, length, qkv.shape[-1]), tables, shape).view(x.shape)
+    if at is not None:
+        x, seen = x.index_select(0, at), seen.index_select(0, at)
+    x = x + linear(seen, weights[f"{i}.out"])
     y = gated(linear(rms(x, shape.eps), weights[f"{i}.gate_up"]))
     return x + linear(y, weights[f"{i}.down"])
 

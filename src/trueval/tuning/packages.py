@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from email.message import Message
 from importlib.resources import files
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import yaml
 
 from trueval.errors import ConfigError, DataError
-from trueval.tuning.licences import Licence, licence_of
+from trueval.tuning.licences import Licence, licence_of, says_otherwise
 
 STDLIB = "python"
 """The name under which the standard library is listed."""
@@ -34,7 +34,7 @@ MAX_FILE = 2**20
 """A larger module is a table."""
 
 _VENDORED = re.compile(
-    r"(^|/)(_?vendor(ed)?|_vendored_packages|third_?party|extern(al)?s?|site-packages)(/|$)",
+    r"(^|/)(_?vendor(ed)?|_vendored_packages|third_?party\w*|extern(al)?s?|site-packages)(/|$)",
     re.IGNORECASE,
 )
 """Code that others wrote, under licences that this package's metadata do not name."""
@@ -57,6 +57,8 @@ class Package:
     """(path in the package, text), in the order of the paths."""
     vendored: int = 0
     """Files left out because they lie in folders for other people's code."""
+    other_licence: int = 0
+    """Files left out because their own head names a licence that is not permitted."""
 
 
 def normalised(name: str) -> str:
@@ -94,17 +96,20 @@ def standard_library() -> Package:
     root = Path(sysconfig.get_path("stdlib"))
     paths = (path.relative_to(root).as_posix() for path in root.rglob("*.py"))
     skipped = ("site-packages/", "dist-packages/", "test/", "idlelib/idle_test/", "ensurepip/")
-    chosen = sorted(path for path in paths if not path.startswith(skipped) and "/test/" not in path)
-    sources, vendored = _decoded((path, (root / path).read_bytes()) for path in chosen)
+    chosen = sorted(
+        path for path in paths if not path.startswith(skipped) and not re.search("/tests?/", path)
+    )
+    found = _decoded((path, (root / path).read_bytes()) for path in chosen)
     return Package(
         name=STDLIB,
         version=platform.python_version(),
         licence=Licence(name="PSF-2.0", permitted=True),
         homepage="https://www.python.org",
         origin="standard library",
-        sha256=_digest(sources),
-        sources=sources,
-        vendored=vendored,
+        sha256=_digest(found.sources),
+        sources=found.sources,
+        vendored=found.vendored,
+        other_licence=found.other_licence,
     )
 
 
@@ -121,27 +126,27 @@ def wheel(path: Path) -> Package:
             # Not a line is read of what may not be used.
             python = [name for name in names if name.endswith(".py") and licence.permitted]
             fitting = [name for name in python if archive.getinfo(name).file_size <= MAX_FILE]
-            sources, vendored = _decoded((name, archive.read(name)) for name in fitting)
+            found = _decoded((name, archive.read(name)) for name in fitting)
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
         raise DataError(f"{path.name} cannot be read: {error}", hint="fetch it again") from error
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return _described(metadata, licence, path.name, sha256, sources, vendored)
+    return _described(metadata, licence, path.name, sha256, found)
 
 
 def installed(distribution: importlib.metadata.Distribution) -> Package:
     """A package as it lies in a site-packages folder."""
     metadata = cast("Message", distribution.metadata)
     licence = licence_of(metadata)
-    found = []
+    paths = []
     for name in sorted(map(str, distribution.files or ())) if licence.permitted else ():
         path = Path(str(distribution.locate_file(name)))
         # `..` leads to scripts beside the packages.
         ours = name.endswith(".py") and not name.startswith("..")
         if ours and path.is_file() and path.stat().st_size <= MAX_FILE:
-            found.append((name, path))
-    sources, vendored = _decoded((name, path.read_bytes()) for name, path in found)
-    return _described(metadata, licence, "installed package", _digest(sources), sources, vendored)
+            paths.append((name, path))
+    found = _decoded((name, path.read_bytes()) for name, path in paths)
+    return _described(metadata, licence, "installed package", _digest(found.sources), found)
 
 
 def _described(
@@ -149,8 +154,7 @@ def _described(
     licence: Licence,
     origin: str,
     sha256: str,
-    sources: tuple[tuple[str, str], ...],
-    vendored: int,
+    found: _Found,
 ) -> Package:
     return Package(
         name=normalised(str(metadata["Name"])),
@@ -159,8 +163,9 @@ def _described(
         homepage=_homepage(metadata),
         origin=origin,
         sha256=sha256,
-        sources=sources,
-        vendored=vendored,
+        sources=found.sources,
+        vendored=found.vendored,
+        other_licence=found.other_licence,
     )
 
 
@@ -175,18 +180,30 @@ def _homepage(metadata: Message) -> str:
     return next(iter(named.values()), "")
 
 
-def _decoded(found: Iterator[tuple[str, bytes]]) -> tuple[tuple[tuple[str, str], ...], int]:
-    """The files that are UTF-8, without those in folders for vendored code; how many those are."""
-    kept, vendored = [], 0
+class _Found(NamedTuple):
+    """A package's files, and how many were left out."""
+
+    sources: tuple[tuple[str, str], ...]
+    vendored: int
+    other_licence: int
+
+
+def _decoded(found: Iterator[tuple[str, bytes]]) -> _Found:
+    """The files that are UTF-8, without other people's code as far as folder and head show it."""
+    kept, vendored, other = [], 0, 0
     for name, content in found:
         if _VENDORED.search(name.rpartition("/")[0]):
             vendored += 1
             continue
         try:
-            kept.append((name, content.decode("utf-8")))
+            text = content.decode("utf-8")
         except UnicodeDecodeError:
             continue
-    return tuple(kept), vendored
+        if says_otherwise(text):
+            other += 1
+        else:
+            kept.append((name, text))
+    return _Found(tuple(kept), vendored, other)
 
 
 def _digest(sources: Sequence[tuple[str, str]]) -> str:

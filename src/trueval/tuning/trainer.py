@@ -130,7 +130,12 @@ class Trainer:
         self._passes = max(1, round(recipe.batch_tokens / (size * count)))
         self._step_tokens = self._passes * size * count
         self._evaluator = Evaluator(
-            validation, vocabulary, shape, recipe.mixture, lines=recipe.evaluate_lines
+            validation,
+            vocabulary,
+            shape,
+            recipe.mixture,
+            lines=recipe.evaluate_lines,
+            workers=self.workers,
         )
         self.curves = Curves(out / "training" / "curves.jsonl")
         self.evaluation: Evaluation | None = None
