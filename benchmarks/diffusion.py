@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 
 import published_loop
+from open_dcoder import OPEN_DCODER, masked_row, padded, random_weights
 from trueval.diffusion.agreement import exact_twin
 from trueval.diffusion.body import Body, Context
 from trueval.diffusion.engine import Engine
@@ -42,25 +43,11 @@ from trueval.diffusion.noise import Noise
 from trueval.diffusion.odds import Odds
 from trueval.diffusion.packs import WindowPacks
 from trueval.diffusion.settings import Settings
-from trueval.diffusion.weights import Layer, Shape, Weights
 from trueval.tasks.infilling import SingleLine
 
 RESULTS = Path(__file__).parent / "results" / "diffusion.json"
 STEPS, MASKS, LENGTHS = 64, 12, (210, 240, 270, 300)
 SCORED = tuple(published_loop.SCORES)
-OPEN_DCODER = Shape(
-    vocab=151_936,
-    hidden=896,
-    layers=24,
-    heads=14,
-    kv_heads=2,
-    head_dim=64,
-    mlp=4864,
-    eps=1e-6,
-    theta=1e6,
-    context=4096,
-    tied=True,
-)
 MODES = {
     "p2": Settings(),
     "p2-self": Settings(sampler="p2-self"),
@@ -74,48 +61,6 @@ MODES = {
         sampler="threshold", temperature=0.0, mode="parallel", threshold=0.9
     ),
 }
-
-
-def random_weights(shape: Shape, dtype: torch.dtype, device: str = "cpu") -> Weights:
-    """Weights that do no harm to numbers; what they are does not change what a forward costs."""
-    generator = torch.Generator().manual_seed(0)
-
-    def matrix(rows: int, columns: int) -> Tensor:
-        made = torch.randn(rows, columns, generator=generator) * columns**-0.5
-        return made.to(device, dtype)
-
-    wide = (shape.heads + 2 * shape.kv_heads) * shape.head_dim
-    ones = torch.ones(shape.hidden, dtype=dtype, device=device)
-    embed = matrix(shape.vocab, shape.hidden)
-    layers = tuple(
-        Layer(
-            norm=ones,
-            qkv=matrix(wide, shape.hidden),
-            qkv_bias=torch.zeros(wide, dtype=dtype, device=device),
-            q_norm=None,
-            k_norm=None,
-            out=matrix(shape.hidden, shape.heads * shape.head_dim),
-            out_bias=None,
-            mlp_norm=ones,
-            gate_up=matrix(2 * shape.mlp, shape.hidden),
-            gate_up_bias=None,
-            down=matrix(shape.hidden, shape.mlp),
-            down_bias=None,
-        )
-        for _ in range(shape.layers)
-    )
-    return Weights(embed=embed, layers=layers, norm=ones, head=embed)
-
-
-def padded(body: Body) -> published_loop.Body:
-    """The body as the published loop runs it: a padded batch, every position, keys masked."""
-
-    def run(tokens: Tensor, keep: Tensor) -> Tensor:
-        rows, width = tokens.shape
-        every = torch.arange(width, device=body.device).expand(rows, width)
-        return body.hidden(tokens, every, mask=keep[:, None, None, :])
-
-    return run
 
 
 def timed(run: Callable[[], object], times: int) -> float:
@@ -160,17 +105,15 @@ def costs(dtype: torch.dtype, device: str, steps: int, times: int) -> dict[str, 
     }
 
 
-def masked_row(length: int, masks: int) -> list[int]:
-    """A row with a gap at position 100, of which the first so many positions are masks."""
-    row = [(7 * i) % 1000 for i in range(length)]
-    row[100 : 100 + masks] = [OPEN_DCODER.vocab - 1] * masks
-    return row
-
-
 def published_step(body: Body, head: Tensor, rule: str, steps: int) -> published_loop.Costs:
     """What a step of the published loop costs for the four rows together."""
     loop = published_loop.Costs()
-    given = {"mask_id": OPEN_DCODER.vocab - 1, "steps": STEPS, "costs": loop, "run_steps": steps}
+    given: dict[str, Any] = {
+        "mask_id": OPEN_DCODER.vocab - 1,
+        "steps": STEPS,
+        "costs": loop,
+        "run_steps": steps,
+    }
     masks = MASKS if rule == "p2" else MASKS // 2
     rows = [masked_row(length, masks) for length in LENGTHS]
     with torch.inference_mode():
@@ -294,7 +237,12 @@ def published_seconds(model: Model, gaps: Sequence[Gap], rule: str, batch: int =
     rows = sorted(
         ([*gap.prefix, *[model.adapter.mask_id] * gap.length, *gap.suffix] for gap in gaps), key=len
     )
-    given = {"mask_id": model.adapter.mask_id, "steps": STEPS, "costs": loop, "top_p": 0.95}
+    given: dict[str, Any] = {
+        "mask_id": model.adapter.mask_id,
+        "steps": STEPS,
+        "costs": loop,
+        "top_p": 0.95,
+    }
     with torch.inference_mode():
         for start in range(0, len(rows), batch):
             part = rows[start : start + batch]

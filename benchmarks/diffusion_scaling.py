@@ -22,16 +22,8 @@ from typing import Any
 import torch
 
 import published_loop
-from diffusion import (
-    OPEN_DCODER,
-    STEPS,
-    masked_row,
-    padded,
-    random_weights,
-    real_gaps,
-    timed,
-    window_cost,
-)
+from diffusion import STEPS, real_gaps, timed, window_cost
+from open_dcoder import OPEN_DCODER, masked_row, padded, random_weights
 from trueval.diffusion.body import Body
 from trueval.diffusion.engine import Engine
 from trueval.diffusion.model import load_model
