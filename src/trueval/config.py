@@ -20,6 +20,7 @@ from trueval.types import (
 )
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
+DEFAULT_INFILLER = "trueval-coder-3m"
 
 _DRAW = SamplingParams()
 _DENOISE = DiffusionParams()
@@ -163,7 +164,11 @@ class RunConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _denoises_as_published(cls, content: Any) -> Any:
-        if not isinstance(content, Mapping) or not _denoises(content):
+        if not isinstance(content, Mapping):
+            return content
+        if _needs_infiller(content):
+            content = {**content, "model": DEFAULT_INFILLER}
+        if not _denoises(content):
             return content
         given = content.get("sampling", {})
         if not isinstance(given, Mapping):
@@ -193,6 +198,17 @@ class RunConfig(Section):
         if name is not None and (not name or "/" in name or name in (".", "..") or "\0" in name):
             raise ValueError(f"{name!r} is no name for one folder")
         return name
+
+
+def _needs_infiller(content: Mapping[str, Any]) -> bool:
+    """Whether the diffusion model that ships is meant, as the user names none."""
+    backend, options = content.get("backend", "auto"), content.get("options") or {}
+    if content.get("model") is not None or "base_url" in options:
+        return False
+    task = content.get("task")
+    if backend != "auto" or not isinstance(task, str) or task not in registry.known("tasks"):
+        return bool(backend == "diffusion")
+    return bool(getattr(registry.resolve("tasks", task), "holes_in_python", False))
 
 
 def _denoises(content: Mapping[str, Any]) -> bool:

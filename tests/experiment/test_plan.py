@@ -37,3 +37,15 @@ def test_without_a_prompt_the_model_decides() -> None:
 def test_a_prompt_that_cannot_be_asked_so_is_refused(model: str, settings: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="is for"):
         plan(model, **settings)
+
+
+def test_a_model_that_denoises_gets_the_samples_of_a_problem_together() -> None:
+    first, second = (one.problem_id for one in Demo().load().problems[:2])
+
+    def order(**given: Any) -> list[tuple[str, int]]:
+        drawn = plan("completion", samples=2, sampling={"temperature": 0.5}, **given).requests()
+        return [(r.problem_id, r.sample_index) for r in drawn if r.problem_id in (first, second)]
+
+    assert order() == [(first, 0), (second, 0), (first, 1), (second, 1)]
+    together = order(backend="diffusion", model="m")
+    assert together == [(first, 0), (first, 1), (second, 0), (second, 1)]

@@ -20,18 +20,25 @@ def run_file(
     file: Path, overrides: Mapping[str, Any], *, force: bool, dry_run: bool, as_json: bool
 ) -> int:
     """Carry the file out, or say what it would do; the exit code."""
+    from trueval.experiment.experiments import load_experiments
+
+    found = load_experiments(file, overrides)
+    return run_all(found, force=force, dry_run=dry_run, as_json=as_json)
+
+
+def run_all(experiments: Experiments, *, force: bool, dry_run: bool, as_json: bool) -> int:
+    """Carry experiments out, or say what would be done; the exit code."""
     from trueval.cli.run import command_line, until_interrupted
     from trueval.errors import InfraError
     from trueval.experiment.choice import ranking
-    from trueval.experiment.experiments import load_experiments
-    from trueval.experiment.sequence import is_whole, run_experiments
+    from trueval.experiment.sequence import run_experiments
+    from trueval.experiment.whole import is_whole
     from trueval.report.live import LiveLine
     from trueval.report.ranking import render_ranking
     from trueval.score.intervals import wilson
 
-    experiments = load_experiments(file, overrides)
     if dry_run:
-        for line in _plan(experiments):
+        for line in (*_plan(experiments), *_lanes(experiments)):
             click.echo(line)
         return 0
     with LiveLine(interval=wilson) as live:
@@ -68,6 +75,21 @@ def _plan(experiments: Experiments) -> Iterator[str]:
             f"{_tokens(prompt, completion)}{about}"
         )
     yield f"{len(runs)} runs, {total[0]:,} samples, {_tokens(total[1], total[2])}"
+
+
+def _lanes(experiments: Experiments) -> Iterator[str]:
+    """What goes on at the same time, a line a place; nothing where all is one after the other."""
+    from trueval.experiment.lanes import lanes, side_by_side
+
+    found = lanes(experiments)
+    if not side_by_side(found):
+        return
+    yield "side by side:"
+    for lane in found:
+        many = "one after the other" if lane.width == 1 else f"up to {lane.width} at a time"
+        # A semicolon: the next ones wait until the model of those before is no longer needed.
+        groups = "; ".join(", ".join(unit.name for unit in group) for group in lane.groups)
+        yield f"  {lane.place}, {many}: {groups}"
 
 
 def _size(run: Experiment) -> tuple[int, int, int, int]:

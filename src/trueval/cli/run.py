@@ -103,6 +103,9 @@ def command(config: Path | None, sets: tuple[str, ...], **given: Any) -> int:
         from trueval.cli.experiments import run_file
 
         return run_file(config, overrides, force=force, dry_run=dry_run, as_json=as_json)
+    lengths = str(overrides.get(DENOISING["length"], "")).split(",")
+    if len(lengths) > 1:
+        return _side_by_side(config, lengths, overrides, force, dry_run, as_json)
     settings = load_config(config, overrides)
     if dry_run:
         click.echo(_plan_text(settings))
@@ -120,6 +123,27 @@ def command(config: Path | None, sets: tuple[str, ...], **given: Any) -> int:
     if outcomes["infra"] or outcomes["missing"]:
         return InfraError.exit_code
     return 0
+
+
+def _side_by_side(
+    config: Path | None,
+    lengths: list[str],
+    overrides: dict[str, Any],
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    from trueval.cli.experiments import run_all
+    from trueval.errors import ConfigError
+    from trueval.experiment.experiments import one_each
+
+    if config is not None:
+        raise ConfigError(
+            f"several lengths beside the file {config}",
+            hint="write them into it as `experiments`, or leave out the file",
+        )
+    experiments = one_each(DENOISING["length"], lengths, overrides)
+    return run_all(experiments, force=force, dry_run=dry_run, as_json=as_json)
 
 
 def until_interrupted(work: Coroutine[Any, Any, T], *, hint: str) -> T:

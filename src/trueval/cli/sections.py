@@ -55,7 +55,10 @@ def diffusion_options(command: Any) -> Any:
         diffusion_option("--diffusion-mode", help="exact, cached or parallel.  [default: exact]"),
         diffusion_option("--steps", type=int, help="Denoising steps.  [default: 64]"),
         diffusion_option("--sampler", help="p2, entropy, maskgit_plus, ...  [default: p2]"),
-        diffusion_option("--length", help="Of a gap: fixed:N, search, or oracle (an assist)."),
+        diffusion_option(
+            "--length",
+            help="Of a gap: fixed:N, search, oracle (an assist), or several with commas.",
+        ),
     ):
         command = add(command)
     return command

@@ -30,8 +30,10 @@ from trueval.experiment.plan import (
     make_plan,
 )
 from trueval.experiment.runner import Progress, Runner
+from trueval.experiment.sharing import Share
 from trueval.experiment.store import RunStore
 from trueval.experiment.summary import summarise
+from trueval.experiment.whole import mark, told_again
 from trueval.honesty.controls import ControlsReport, require, run_controls
 from trueval.honesty.floor import NullFloor, null_floor
 from trueval.prompts.fim import Native
@@ -116,23 +118,29 @@ async def carry_out(
     command: str,
     force: bool,
     started: float,
+    share: Share | None = None,
 ) -> Summary:
     """Controls, samples, estimates and report of a plan, from a backend that is open.
 
     `task`: the whole benchmark, of which the plan may have a part. `started` is when the command
-    was, by `time.monotonic`.
+    was, by `time.monotonic`. `share`: with runs beside it; None for a run on its own.
     """
-    config = plan.config
+    config, asked, share = plan.config, plan, share or Share()
+    folder = Path(config.output) / plan.name()
+    if (known := told_again(asked, folder, force=force)) is not None:
+        return known
     async with AsyncExitStack() as stack:
-        grader = make_grader(config, plan.task, background=backend.shares_cores)
-        stack.push_async_callback(grader.close)
-        held = _Open(plan, grader, await grader.open())
-        store = stack.enter_context(RunStore(Path(config.output) / plan.name()))
+        grader, isolation = await stack.enter_async_context(
+            share.grader(config, plan.task, background=backend.shares_cores)
+        )
+        held = _Open(plan, grader, isolation)
+        store = stack.enter_context(RunStore(folder))
         check_same(store.manifest(), plan, store.folder)
-        report = await _controls(held, screen=screen)
-        trusted = require(report, force=force)
-        plan = await _linted(plan, task, held, screen)
-        floor = await _floor(held, screen)
+        async with share.cores.alone():  # as they are for a run on its own
+            report = await _controls(held, screen=screen)
+            trusted = require(report, force=force)
+            plan = await _linted(plan, task, held, screen)
+            floor = await _floor(held, screen)
         manifest = make_manifest(
             plan,
             name=plan.name(),
@@ -154,6 +162,7 @@ async def carry_out(
             grader=cache.grader(grader, held.isolation),
             store=store,
             listen=clock.tell,
+            share=share,
         )
         clock.tell(runner.progress)
         await runner.run()
@@ -181,6 +190,7 @@ async def carry_out(
             if notes := await tracking.finish():
                 summary["notes"] += notes
                 _write_reports(store, summary)
+        mark(asked, folder, summary, force=force)
         return summary
 
 

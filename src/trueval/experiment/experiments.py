@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,10 @@ class Experiments:
         points = listed(self.sweep) if self.sweep else [{}]
         return tuple(self.at(base, point) for base in self.bases for point in points)
 
+    def corner(self, base: Base) -> Experiment:
+        """A run of an experiment with the first value, or the low end, of all that is swept."""
+        return self.at(base, _ends(self.sweep)[0] if self.sweep else {})
+
     def at(self, base: Base, point: Point) -> Experiment:
         """The run of an experiment at a point of the sweep."""
         content = copy.deepcopy(dict(base.content))
@@ -92,6 +96,22 @@ def load_experiments(file: Path, overrides: Mapping[str, Any]) -> Experiments:
     a file of which nothing is enabled.
     """
     return parse_experiments(read_yaml(file), file, overrides)
+
+
+def one_each(key: str, values: Sequence[str], overrides: Mapping[str, Any]) -> Experiments:
+    """One run for each value of a setting, all else alike: what `--length oracle,search` asks for.
+
+    Raises as `load_experiments` does.
+    """
+    rest = {name: value for name, value in overrides.items() if name != key}
+    start = f"{rest.get('task', RunConfig.model_fields['task'].default)}"
+    same = digest_of(rest)[:8]
+    entries = []
+    for value in values:
+        entry: dict[str, Any] = {"name": f"{Path(start).stem}-{value.replace(':', '-')}-{same}"}
+        lay(entry, key.split("."), value)
+        entries.append(entry)
+    return parse_experiments({"experiments": entries}, Path("the command line"), rest)
 
 
 def parse_experiments(
@@ -172,13 +192,17 @@ def _check(found: Experiments) -> None:
 
 def _corners(found: Experiments, sweep: SweepConfig) -> tuple[Experiment, ...]:
     """A run of each base, after each value and end of a range was tried beside the first ones."""
+    for base in found.bases:
+        for point in _ends(sweep):
+            found.at(base, point)
+    return tuple(map(found.corner, found.bases))
+
+
+def _ends(sweep: SweepConfig) -> list[Point]:
+    """Each value and end of a range beside the first ones of the other keys."""
     ends = {k: v if isinstance(v, tuple) else (v.low, v.high) for k, v in sweep.over.items()}
     first = {key: values[0] for key, values in ends.items()}
-    for base in found.bases:
-        for key, values in ends.items():
-            for value in values:
-                found.at(base, {**first, key: value})
-    return tuple(found.at(base, first) for base in found.bases)
+    return [{**first, key: value} for key, values in ends.items() for value in values]
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

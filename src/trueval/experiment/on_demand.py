@@ -27,6 +27,7 @@ class OnDemand:
         self.loading = False
         self.load_s = 0.0
         """Seconds that loading took so far, none of which went into samples."""
+        self._slots = asyncio.Semaphore(inner.concurrency)
         self._listen = listen
         self._lock = asyncio.Lock()
         self._about: Mapping[str, Any] | None = None
@@ -42,10 +43,14 @@ class OnDemand:
         return await self._loaded()
 
     async def draw(self, request: Request) -> Completion | Failure:
-        """One sample. Raises `BackendError` when the model turns out not to load."""
+        """One sample. Raises `BackendError` when the model turns out not to load.
+
+        However many runs draw from it, no more than `concurrency` requests are on their way.
+        """
         if self._about is None:
             await self._loaded()
-        return await self.inner.draw(request)
+        async with self._slots:
+            return await self.inner.draw(request)
 
     async def close(self) -> None:
         """Close the inner backend. Safe to call twice; it may be opened again."""
@@ -64,7 +69,9 @@ class OnDemand:
 
     def _resized(self) -> None:
         # Only by now does a backend know which processors it has got.
-        self.concurrency = self.inner.concurrency
+        if self.concurrency != self.inner.concurrency:
+            self.concurrency = self.inner.concurrency
+            self._slots = asyncio.Semaphore(self.concurrency)
         self.shares_cores = self.inner.shares_cores
 
     async def _load(self) -> Mapping[str, Any]:

@@ -51,19 +51,25 @@ class Plan:
     """problem_id -> tokens of its gap, where the model is told the true middle's."""
 
     def requests(self) -> Iterator[Request]:
-        """Every sample that is owed: all problems once, then all again for the next index."""
+        """Every sample that is owed: all problems once, then all again for the next index.
+
+        A model that denoises gets all samples of a problem together: they share what it said.
+        """
         name = f"{self.model['id']}@{self.model['revision']}"
         if precision := self.model.get("precision"):
             name += f":{precision}"
-        for index in range(self.config.samples):
-            for problem in self.task.problems:
-                yield Request(
-                    problem_id=problem.problem_id,
-                    sample_index=index,
-                    model=name,
-                    prompt=self.prompt(problem),
-                    params=self._params(problem.problem_id),
-                )
+        problems, indices = self.task.problems, range(self.config.samples)
+        pairs = ((problem, index) for index in indices for problem in problems)
+        if self.params.diffusion is not None:
+            pairs = ((problem, index) for problem in problems for index in indices)
+        for problem, index in pairs:
+            yield Request(
+                problem_id=problem.problem_id,
+                sample_index=index,
+                model=name,
+                prompt=self.prompt(problem),
+                params=self._params(problem.problem_id),
+            )
 
     def _params(self, problem_id: str) -> SamplingParams:
         if problem_id not in self.lengths:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from trueval.experiment.plan import Plan
+from trueval.experiment.sharing import Share
 from trueval.experiment.store import RunStore
 from trueval.protocols import Backend, Grader
 from trueval.types import Completion, Failure, Grade, Problem, Program, Reference, Request, Sample
@@ -49,12 +50,15 @@ class Runner:
         grader: Grader,
         store: RunStore,
         listen: Callable[[Progress], None] = lambda _progress: None,
+        share: Share | None = None,
     ) -> None:
+        """`share`: with runs beside it; None for a run on its own."""
         self.plan = plan
         self.backend = backend
         self.grader = grader
         self.store = store
         self.listen = listen
+        self.share = share or Share()
         self.progress = Progress(total=plan.total)
         self._problems: dict[str, Problem] = {p.problem_id: p for p in plan.task.problems}
         self._timeouts: list[Sample] = []
@@ -78,7 +82,7 @@ class Runner:
                 for _ in range(graders):
                     await self._drawn.put(None)
         except BaseExceptionGroup as errors:
-            raise _first_of(errors) from None
+            raise first_of(errors) from None
         await self._retry_timeouts()
         self.store.finish(request.key for request in self.plan.requests())
 
@@ -117,22 +121,24 @@ class Runner:
             failure = Failure(stage="postprocess", message=f"{type(error).__name__}: {error}")
             return Sample(request=request, completion=completion, grade=failure)
         reference = self.plan.task.references[request.problem_id]
-        return Sample(
-            request=request,
-            completion=completion,
-            program=program,
-            grade=await self.grader.grade(program, reference),
-            repaired=repaired,
-            repaired_grade=await self._grade_repaired(repaired, reference),
-        )
-
-    async def _grade_repaired(
-        self, repaired: Program | None, reference: Reference, *, alone: bool = False
-    ) -> Grade | Failure | None:
-        return await self.grader.grade(repaired, reference, alone=alone) if repaired else None
+        async with self.share.cores.beside():
+            return Sample(
+                request=request,
+                completion=completion,
+                program=program,
+                grade=await self.grader.grade(program, reference),
+                repaired=repaired,
+                repaired_grade=await self.grader.grade(repaired, reference) if repaired else None,
+            )
 
     async def _retry_timeouts(self) -> None:
         """Grade what timed out once more with nothing beside it: load must not decide a verdict."""
+        if not self._timeouts:
+            return
+        async with self.share.alone():
+            await self._grade_alone()
+
+    async def _grade_alone(self) -> None:
         while self._timeouts:
             self.progress.retrying = len(self._timeouts)
             self.listen(self.progress)
@@ -174,7 +180,7 @@ def _passed(sample: Sample) -> bool:
     return isinstance(sample.grade, Grade) and sample.grade.passed
 
 
-def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that ended a group of tasks; the others are its consequences."""
     first = errors.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -87,6 +87,11 @@ def make_search(sweep: SweepConfig | None) -> Search:
     return _Suggested(sweep) if sweep.search == "tpe" else _Listed(listed(sweep))
 
 
+def just(point: Point) -> Search:
+    """A search that tries one point."""
+    return _Listed([point])
+
+
 def listed(sweep: SweepConfig) -> list[Point]:
     """The settings of a grid or a random search, which need no scores to be known."""
     if sweep.search == "grid":

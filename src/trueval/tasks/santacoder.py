@@ -84,6 +84,7 @@ class SantaCoderPython(SantaCoderFIM):
 
     name = "santacoder-fim-py"
     summary = "1043 single lines missing in Python (infilling, exact match and tests)"
+    holes_in_python: ClassVar = True
     language = "py"
 
 
