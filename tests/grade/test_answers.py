@@ -218,9 +218,10 @@ async def test_the_first_miss_ends_it_and_all_inputs_share_one_limit(
     slow = "import time\ndef f(x):\n    end = time.process_time() + x\n"
     slow += "    while time.process_time() < end: pass\n"
     tests = reference((0.0,), *[(0.3,)] * 9, expected=(1, *[None] * 9))
-    first = await grade(grader, slow, tests)
-    assert (first.verdict, first.cause) == ("wrong", "wrong")
-    assert first.duration_s < 0.3
+    firsts = [await grade(grader, slow, tests) for _ in range(5)]
+    assert {(first.verdict, first.cause) for first in firsts} == {("wrong", "wrong")}
+    # The least of several: time in which others had the cores is no answer's.
+    assert min(first.duration_s for first in firsts) < 0.3
     tests = reference(*[(0.3,)] * 9, expected=(None,) * 9)
     together = await grade(grader, slow, tests)
     assert (together.verdict, together.cause) == ("timeout", "timeout-cpu"), together

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -275,9 +276,8 @@ def test_no_text_breaks_a_step_or_changes_at_a_second_time(text: str) -> None:
 
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=lambda p: f"{p.name}-{len(p.steps)}")
 def test_a_long_hostile_answer_costs_little(pipeline: Pipeline) -> None:
-    import time
-
-    started = time.perf_counter()
+    started = time.process_time()
     for text in (LINE * 4000, "    return result\n" * 4000, "x" * 100_000, "\n" * 50_000):
         pipeline(text, PROBLEM)
-    assert time.perf_counter() - started < 10
+    # Of the processor, as others may be at work: a step that is quadratic takes minutes.
+    assert time.process_time() - started < 10

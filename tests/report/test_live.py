@@ -163,10 +163,10 @@ def test_update_draws_nothing_and_costs_little() -> None:
     with LiveLine(out, interval_s=60) as line:
         line.update(phase="grade", total=100_000)
         drawn = len(out.getvalue())
-        begin = time.perf_counter()
+        begin = time.thread_time()
         for done in range(50_000):
             line.update(done=done, graded=done)
-        elapsed = time.perf_counter() - begin
+        elapsed = time.thread_time() - begin
         assert len(out.getvalue()) == drawn
     assert elapsed < 2.5  # 50 us a call on a busy machine; 1 us on a quiet one.
 
