@@ -1,4 +1,4 @@
-"""Where trueval keeps what it fetched or worked out once."""
+"""Where trueval keeps what it fetched or worked out once, and what it came with."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def cache_dir() -> Path:
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base).expanduser() if base else Path.home() / ".cache") / "trueval"
+
+
+def shipped_model(name: str) -> Path:
+    """The folder of a checkpoint that came with trueval; there is none of other names."""
+    return Path(__file__).parent / "shipped" / name

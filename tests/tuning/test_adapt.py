@@ -11,8 +11,10 @@ safetensors = pytest.importorskip("safetensors.torch")
 
 from tests.tuning.synthetic import function, write_data  # noqa: E402
 from trueval.errors import BackendError  # noqa: E402
+from trueval.tuning.adapt import adapted  # noqa: E402
 from trueval.tuning.model import prepare, write_model  # noqa: E402
 from trueval.tuning.net import Shape, initial, to_hugging_face  # noqa: E402
+from trueval.tuning.recipe import load_recipe  # noqa: E402
 
 
 @pytest.fixture
@@ -73,3 +75,23 @@ def test_other_checkpoints_are_refused(qwen: Path, tmp_path: Path) -> None:
     (qwen / "config.json").write_text(json.dumps(config))
     with pytest.raises(BackendError, match="no Qwen2 checkpoint with tied embeddings"):
         prepare(data, "test", tmp_path / "out", source=qwen, steps=2, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("tokenizer.json", None, r"no tokenizer\.json to read"),
+        ("tokenizer.json", "{}", r"no tokenizer\.json to read"),
+        ("config.json", "[]", r"no config\.json to read"),
+        ("config.json", '{"model_type": "qwen2", "tie_word_embeddings": true}', "names no"),
+        ("model.safetensors", "", "cannot be read"),
+    ],
+)
+def test_a_checkpoint_with_a_broken_file_is_said(
+    qwen: Path, tmp_path: Path, name: str, content: str | None, message: str
+) -> None:
+    (qwen / name).unlink()
+    if content is not None:
+        (qwen / name).write_text(content, "utf-8")
+    with pytest.raises(BackendError, match=message):
+        adapted(qwen, tmp_path, load_recipe("test"))

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tests.tuning.synthetic import Documents
 from trueval.errors import DataError
-from trueval.tuning.batches import Batches
+from trueval.tuning.batches import Batches, divides_well
 
 DOCUMENTS = Documents([*range(10, 200), 1000, 2000])
 
@@ -60,3 +62,28 @@ def test_rows_whose_masks_may_double_get_more_text_where_there_is_some() -> None
 def test_documents_that_are_all_too_short_are_said() -> None:
     with pytest.raises(DataError, match="no document has 16 tokens"):
         Batches(Documents([3, 4]), size=360, context=120, seed=0)
+
+
+def test_an_epochs_plan_is_made_once_though_rows_are_made_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    planned: list[int] = []
+    new = Batches._new_plan
+
+    def planning(self: Batches, epoch: int) -> Any:
+        planned.append(epoch)
+        return new(self, epoch)
+
+    monkeypatch.setattr(Batches, "_new_plan", planning)
+    made = batches()
+    for edge in (made.passes, 2 * made.passes):
+        for number in (-2, 1, -1, 2, 0, -1, 1):
+            made.rows(edge + number)
+    assert planned == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("size", "well"), [(2520, True), (80640, True), (4096, True), (2521, False), (2522, False)]
+)
+def test_a_pass_needs_divisors_to_be_cut_into_rows(size: int, well: bool) -> None:
+    assert divides_well(size, 504) is well

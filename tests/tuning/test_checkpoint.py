@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,7 +122,26 @@ def test_transformers_loads_it(data: Path, recipe: Path, tmp_path: Path) -> None
     assert tokenizer.mask_token_id == trainer.vocabulary.mask
     card = (tmp_path / "README.md").read_text()
     assert "interrupted" not in card
-    assert "360 tokens in 1 steps" in card
+    assert "360 tokens in 1 steps of 360" in card
+
+
+def test_tokens_of_another_tokenizer_are_not_trained_on(
+    data: Path, recipe: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    (copy / "tokenizer.json").write_text((data / "tokenizer.json").read_text() + " ", "utf-8")
+    with pytest.raises(DataError, match=r"not of its tokenizer\.json"):
+        prepare(copy, str(recipe), tmp_path / "out", device="cpu")
+
+
+def test_a_training_is_not_resumed_on_other_data(data: Path, recipe: Path, tmp_path: Path) -> None:
+    trainer, origin = prepare(data, str(recipe), tmp_path / "out", steps=1, device="cpu")
+    trainer.save()
+    other = write_data(tmp_path / "data", train=60)
+    with pytest.raises(ConfigError, match="was begun otherwise: t"):
+        prepare(other, str(recipe), tmp_path / "out", steps=1, device="cpu", resume=True)
+    assert origin.facts.keys() <= load_state(tmp_path / "out", torch.device("cpu"))["facts"].keys()
 
 
 def test_a_folder_with_a_training_is_not_overwritten(

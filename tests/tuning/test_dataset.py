@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from trueval.errors import DataError
 from trueval.tuning.dataset import TokenFile, write_tokens
-from trueval.tuning.encode import make_tokens
+from trueval.tuning.encode import check_tokens, make_tokens
+from trueval.tuning.packing import pack
 from trueval.tuning.tokenizer import SourceTokenizer, train
 
 TEXTS = [f"def f{number}(x):\n    return x + {number} * 'é'\n" for number in range(1500)]
@@ -86,3 +88,55 @@ def test_one_corpus_serves_several_vocabularies(tmp_path: Path) -> None:
 def test_a_folder_without_documents_says_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="trueval train data"):
         make_tokens(tmp_path, tmp_path, vocabulary=280, sample_bytes=10**6, workers=1, say=print)
+
+
+def test_tokens_that_were_made_by_another_tokenizer_are_said(tmp_path: Path) -> None:
+    folder = corpus(tmp_path / "data")
+    with pytest.raises(DataError, match="no record of tokens"):
+        check_tokens(folder)
+    make_tokens(folder, folder, vocabulary=280, sample_bytes=10**5, workers=1, say=print)
+    assert check_tokens(folder)["vocabulary"] == 280
+    train(TEXTS, vocabulary=281).save(folder / "tokenizer.json")
+    with pytest.raises(DataError, match=r"not of its tokenizer\.json"):
+        check_tokens(folder)
+    (folder / "tokens" / "manifest.json").write_text("[]", "utf-8")
+    with pytest.raises(DataError, match="no record"):
+        check_tokens(folder)
+
+
+def test_an_encoding_that_was_cut_off_leaves_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = corpus(tmp_path / "data")
+    make_tokens(folder, folder, vocabulary=280, sample_bytes=10**5, workers=1, say=print)
+    before = (folder / "tokenizer.json").read_bytes()
+
+    def cut_off(text: str) -> None:
+        if text == "encoding dev":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_tokens(folder, folder, vocabulary=290, sample_bytes=10**5, workers=1, say=cut_off)
+    assert (folder / "tokenizer.json").read_bytes() == before
+    assert not list(folder.glob(".tokenizer*"))
+    with pytest.raises(DataError, match="no record of tokens"):
+        check_tokens(folder)
+
+
+def test_a_pack_is_a_part_of_train_that_can_be_trained_on(tmp_path: Path) -> None:
+    folder = corpus(tmp_path / "data")
+    (folder / "NOTICE").write_text("who", "utf-8")
+    made = make_tokens(folder, folder, vocabulary=280, sample_bytes=10**5, workers=1, say=print)
+    few = made["train"]["tokens"] // 3
+    facts = pack(folder, tmp_path / "data.tar.xz", tokens=few)
+    with tarfile.open(tmp_path / "data.tar.xz") as tar:
+        tar.extractall(tmp_path / "there", filter="data")
+    there, whole = (TokenFile(each, "train") for each in (tmp_path / "there", folder))
+    assert check_tokens(tmp_path / "there")["train"] == facts["train"]
+    assert facts["train"] == {"documents": len(there), "tokens": there.tokens}
+    assert few - 50 < there.tokens <= few
+    documents = {bytes(whole[n]) for n in range(len(whole))}
+    assert all(bytes(there[n]) in documents for n in range(len(there)))
+    assert len(TokenFile(tmp_path / "there", "validation")) == 3
+    assert (tmp_path / "there" / "NOTICE").read_text("utf-8") == "who"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "data.tar.xz", "there"]

@@ -4,7 +4,7 @@ import email
 
 import pytest
 
-from trueval.tuning.licences import licence_of, permits
+from trueval.tuning.licences import HEAD, licence_of, permits, says_otherwise
 
 
 def licence(*lines: str) -> tuple[str, bool]:
@@ -56,6 +56,10 @@ def test_an_expression_is_permitted_when_every_needed_part_is(
         ["License: MIT OR Apache-2.0"],
         ["License: MIT OR GPL-3.0-only"],
         ["License: BSD 3-Clause OR Apache-2.0"],
+        ["License: see LICENSE.txt", "Classifier: License :: OSI Approved :: MIT License"],
+        ["License: OSI Approved", "Classifier: License :: OSI Approved :: MIT License"],
+        ["License: UNKNOWN", "Classifier: License :: OSI Approved :: MIT License"],
+        ["License: OSI Approved :: MIT License"],
         ["Classifier: License :: OSI Approved :: Python Software Foundation License"],
         ["Classifier: License :: OSI Approved", "License: BSD"],
         [
@@ -80,6 +84,15 @@ def test_a_permitted_licence_is_read_from_any_field(lines: list[str]) -> None:
         ["License: All contributions are MIT licensed, others are not"],
         ["License-Expression: GPL-3.0-only", "Classifier: License :: OSI Approved :: MIT License"],
         ["License: LGPL", "Classifier: License :: OSI Approved :: BSD License"],
+        *(
+            [f"License: {other}", "Classifier: License :: OSI Approved :: MIT License"]
+            for other in ("CC-BY-NC-4.0", "BUSL-1.1", "SSPL-1.0", "Fair Source", "Proprietary")
+        ),
+        [
+            "License: GNU GENERAL PUBLIC LICENSE",
+            "  Version 3, 29 June 2007",
+            "Classifier: License :: OSI Approved :: MIT License",
+        ],
         [
             "Classifier: License :: OSI Approved :: MIT License",
             "Classifier: License :: OSI Approved :: GNU General Public License (GPL)",
@@ -94,3 +107,36 @@ def test_anything_else_is_refused(lines: list[str]) -> None:
 
 def test_a_package_without_a_licence_says_so() -> None:
     assert licence() == ("none named", False)
+
+
+@pytest.mark.parametrize(
+    ("named", "recorded"),
+    [
+        ("MIT and Apache 2.0", "MIT AND Apache-2.0"),
+        ("MIT or Apache 2.0", "MIT OR Apache-2.0"),
+        ("MIT/Apache-2.0", "MIT OR Apache-2.0"),
+        ("BSD & MIT", "BSD AND MIT"),
+    ],
+)
+def test_what_joins_licences_is_recorded_as_it_was_said(named: str, recorded: str) -> None:
+    assert licence(f"License: {named}") == (recorded, True)
+
+
+@pytest.mark.parametrize(
+    ("head", "otherwise"),
+    [
+        ("import os\n", False),
+        ("# SPDX-License-Identifier: MIT\n", False),
+        ("# SPDX-License-Identifier: (MIT OR GPL-2.0-only)\n", False),
+        ("/* SPDX-License-Identifier: BSD-3-Clause */\n", False),
+        ("# SPDX-License-Identifier: GPL-3.0-or-later\n", True),
+        ("# SPDX-License-Identifier: Zlib\n", True),
+        ("# SPDX-License-Identifier: MIT\n# SPDX-License-Identifier: MPL-2.0\n", True),
+        ("# under the GNU Lesser General Public License\n", True),
+        ("# This Source Code Form is subject to the Mozilla Public License\n", True),
+        ("# Licensed for non-commercial use only\n", True),
+        ("x = 1\n" * HEAD + "# GNU General Public License\n", False),
+    ],
+)
+def test_a_files_own_head_counts_against_its_packages_licence(head: str, otherwise: bool) -> None:
+    assert says_otherwise(head) is otherwise

@@ -17,7 +17,7 @@ from trueval.tuning.net import (  # noqa: E402
     to_hugging_face,
     working_copy,
 )
-from trueval.tuning.passes import head_loss  # noqa: E402
+from trueval.tuning.passes import embedding, head_loss  # noqa: E402
 from trueval.tuning.plain import Plain  # noqa: E402
 from trueval.tuning.recipe import load_recipe  # noqa: E402
 
@@ -128,3 +128,41 @@ def test_recipes_have_the_size_they_say(name: str, millions: float) -> None:
 def test_heads_that_do_not_divide_are_said() -> None:
     with pytest.raises(ConfigError, match="do not fit"):
         Shape(vocabulary=8, hidden=24, layers=1, heads=5, kv_heads=1, mlp=8)
+
+
+def test_gradients_of_many_equal_tokens_add_up_beyond_what_bfloat16_counts() -> None:
+    embed = torch.zeros(4, 2, dtype=torch.bfloat16, requires_grad=True)
+    ids = torch.ones(1, 1000, dtype=torch.int64)
+    (made,) = torch.autograd.grad(embedding(ids, embed).sum(), embed)
+    assert made.dtype == torch.bfloat16
+    assert made.tolist() == [[0, 0], [1000, 1000], [0, 0], [0, 0]]
+
+
+# The tracer looks at every tensor's gradient, and PyTorch warns of that.
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+def test_a_compiler_traces_each_part_of_a_layer_once_whatever_the_rows_length() -> None:
+    torch._dynamo.reset()
+    graphs: list[Any] = []
+
+    def backend(graph: Any, _inputs: Any) -> Any:
+        graphs.append(graph)
+        return graph
+
+    plain = Plain()
+    plain._before, plain._after = (
+        torch.compile(part, dynamic=False, fullgraph=True, backend=backend)
+        for part in (plain._before, plain._after)
+    )
+    working = working_copy(shaken(), torch.float32, CPU)
+    for length in (10, 15):
+        ids = rows(count=30 // length, length=length)
+        traced, eager = (
+            hidden_states(working, SHAPE, ids, EVERY, plain=each) for each in (plain, Plain())
+        )
+        torch.testing.assert_close(traced, eager)
+    assert len(graphs) == 2
+
+
+def test_sizes_of_nothing_are_said() -> None:
+    with pytest.raises(ConfigError, match="each of them is 1 or more"):
+        Shape(vocabulary=8, hidden=24, layers=1, heads=0, kv_heads=1, mlp=8)

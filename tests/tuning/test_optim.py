@@ -73,7 +73,7 @@ def test_long_gradients_are_shortened() -> None:
 
 @pytest.mark.parametrize("course", ["wsd", "cosine"])
 def test_the_rate_goes_up_and_then_down_to_nothing(course: str) -> None:
-    factors = [Optimiser(course=course).factor(i / 200) for i in range(201)]  # type: ignore[arg-type]
+    factors = [Optimiser(course=course).factor(i / 200, 1000 + i) for i in range(201)]  # type: ignore[arg-type]
     top = factors.index(max(factors))
     assert factors[0] < 0.1
     assert max(factors) > 0.99
@@ -100,3 +100,19 @@ def test_a_loaded_state_goes_on_as_if_never_left() -> None:
 def test_an_unknown_optimiser_is_said() -> None:
     with pytest.raises(ConfigError, match="muon or adamw"):
         Optimiser(name="sgd")  # type: ignore[arg-type]
+
+
+def test_the_first_steps_are_small_however_much_of_a_clock_is_over() -> None:
+    factors = [Optimiser().factor(0.3, step) for step in range(60)]
+    assert factors[:2] == pytest.approx([0.02, 0.04])
+    assert factors[49:] == [1.0] * 11
+    assert Optimiser(warm_up=0.0).factor(0.3, 0) == 1.0
+
+
+def test_adamw_has_a_rate_for_matrices_and_one_for_the_rest() -> None:
+    master = initial(SHAPE, 0)
+    before = {name: weight.clone() for name, weight in master.items()}
+    settings = Optimiser(name="adamw", rate=0.01, rest_rate=0.0)
+    Optimisation(settings, master, SHAPE).step(master, gradients(0), 1.0)
+    moved = {name for name, weight in master.items() if not torch.equal(weight, before[name])}
+    assert moved == {n for n, w in master.items() if w.ndim == 2 and n != "embed"}

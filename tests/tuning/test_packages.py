@@ -36,6 +36,39 @@ def test_a_wheel_that_is_cut_off_says_so(tmp_path: Path) -> None:
         wheel(path)
 
 
+def test_a_wheel_whose_bytes_are_broken_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "pack-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("pack/a.py", function("f") * 20)
+        archive.writestr("pack-1.dist-info/METADATA", metadata("pack", "1", MIT))
+    whole = bytearray(path.read_bytes())
+    start = whole.index(b"pack/a.py") + len("pack/a.py")
+    whole[start : start + 20] = b"\xff" * 20
+    path.write_bytes(whole)
+    with pytest.raises(DataError, match="cannot be read"):
+        wheel(path)
+
+
+def test_a_file_that_is_not_named_as_a_wheel_is_said(tmp_path: Path) -> None:
+    (tmp_path / "foo.whl").touch()
+    with pytest.raises(ConfigError, match=r"foo\.whl is not named as a wheel"):
+        Shelf([tmp_path])
+
+
+@pytest.mark.parametrize("folder", ["third_party", "thirdparty", "thirdparty_files", "_vendor"])
+def test_folders_of_other_peoples_code_are_left_out(folder: str, tmp_path: Path) -> None:
+    files = {"a.py": function("f"), f"{folder}/b.py": function("g")}
+    package = wheel(write_wheel(tmp_path, "pack", files))
+    assert (len(package.sources), package.vendored) == (1, 1)
+
+
+def test_files_under_another_licence_are_left_out_and_counted(tmp_path: Path) -> None:
+    other = "# SPDX-License-Identifier: GPL-3.0-only\n" + function("g")
+    package = wheel(write_wheel(tmp_path, "pack", {"a.py": function("f"), "b.py": other}))
+    assert [name for name, _ in package.sources] == ["pack/a.py"]
+    assert package.other_licence == 1
+
+
 def test_a_zip_that_is_no_wheel_says_so(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "pack-1-py3-none-any.whl", "w") as archive:
         archive.writestr("a.py", "")
@@ -61,13 +94,16 @@ def test_a_folder_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
 def test_an_installed_package_is_read_like_its_wheel(tmp_path: Path) -> None:
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "a.py").write_text(function("f"), "utf-8")
+    other = "# under the GNU General Public License\n"
+    (tmp_path / "pack" / "b.py").write_text(other, "utf-8")
     about = tmp_path / "pack-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(metadata("pack", "1.0", MIT), "utf-8")
-    (about / "RECORD").write_text("pack/a.py,,\n../../../bin/run.py,,\n", "utf-8")
+    (about / "RECORD").write_text("pack/a.py,,\npack/b.py,,\n../../../bin/run.py,,\n", "utf-8")
     (distribution,) = importlib.metadata.distributions(path=[str(tmp_path)])
     package = installed(distribution)
     assert package.sources == (("pack/a.py", function("f")),)
+    assert package.other_licence == 1
 
 
 def test_the_standard_library_is_read_without_its_tests() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("tokenizers")
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trueval.errors import ConfigError, DataError
@@ -24,6 +24,7 @@ PARTS += ["def", " x", "_a", "1234", "==", "):", "#", "'", "é", "\u4e2d", "\U00
 texts = st.lists(st.sampled_from(PARTS) | st.characters(exclude_categories=["Cs"])).map("".join)
 
 
+@settings(deadline=None)
 @given(texts, texts)
 @example("    if x:", "        y")
 @example("", "    y")
@@ -33,6 +34,7 @@ def test_a_line_tokenises_the_same_alone_and_in_context(before: str, after: str)
     assert MADE.encode(before + after) == MADE.encode(before) + MADE.encode(after)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_the_text_comes_back_and_holds_no_specials(text: str) -> None:
     ids = MADE.encode(text)
@@ -40,6 +42,7 @@ def test_the_text_comes_back_and_holds_no_specials(text: str) -> None:
     assert max(ids, default=0) < MADE.mask_id
 
 
+@settings(deadline=None)
 @given(texts)
 def test_newlines_and_indentations_stand_alone(text: str) -> None:
     at_start = True

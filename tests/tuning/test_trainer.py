@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,18 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
 
+from tests.tuning import stand_in  # noqa: E402
+from tests.tuning.stand_in import trainer  # noqa: E402
 from tests.tuning.synthetic import tiny, write_data  # noqa: E402
 from trueval.errors import ConfigError, DataError  # noqa: E402
 from trueval.tuning.batches import Batches  # noqa: E402
+from trueval.tuning.course import Course, Ending  # noqa: E402
 from trueval.tuning.dataset import TokenFile  # noqa: E402
-from trueval.tuning.evaluation import Evaluator  # noqa: E402
+from trueval.tuning.evaluation import Evaluation, Evaluator  # noqa: E402
 from trueval.tuning.gradients import Feed, NotFiniteError  # noqa: E402
 from trueval.tuning.net import working_copy  # noqa: E402
-from trueval.tuning.recipe import Recipe  # noqa: E402
+from trueval.tuning.plain import Plain  # noqa: E402
 from trueval.tuning.tokenizer import SourceTokenizer  # noqa: E402
-from trueval.tuning.trainer import Course, Ending, Trainer  # noqa: E402
 from trueval.tuning.vocabulary import vocabulary_of  # noqa: E402
 
 
@@ -37,12 +40,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> None:
     torch.set_num_threads(1)
-
-
-def trainer(data: Path, out: Path, recipe: Recipe, **options: object) -> Trainer:
-    vocabulary = vocabulary_of(SourceTokenizer.load(data / "tokenizer.json"))
-    train, validation = (TokenFile(data, split) for split in ("train", "validation"))
-    return Trainer(recipe, vocabulary, train, validation, out, **options)  # type: ignore[arg-type]
 
 
 def test_it_learns_a_plain_grammar(data: Path, tmp_path: Path) -> None:
@@ -82,8 +79,22 @@ def test_a_finished_run_can_be_made_longer(data: Path, tmp_path: Path) -> None:
     longer = trainer(data, tmp_path, tiny(), ending=Ending(steps=5))
     longer.resume()
     assert (longer.course.step, longer.course.progress) == (2, 0.4)
+    # The evaluation of the first end was the second of two; of the longer run none is over.
+    assert longer.course.evaluations == 0
     assert longer.run()
     assert longer.course.step == 5
+
+
+def test_a_finished_run_that_is_resumed_knows_its_last_evaluation(
+    data: Path, tmp_path: Path
+) -> None:
+    first = trainer(data, tmp_path, tiny(), ending=Ending(steps=1))
+    first.run()
+    again = trainer(data, tmp_path, tiny(), ending=Ending(steps=1))
+    again.resume()
+    assert again.course.done
+    assert isinstance(again.evaluation, Evaluation)
+    assert again.evaluation == first.evaluation
 
 
 def test_a_run_of_another_recipe_is_not_resumed(data: Path, tmp_path: Path) -> None:
@@ -91,6 +102,9 @@ def test_a_run_of_another_recipe_is_not_resumed(data: Path, tmp_path: Path) -> N
     other = trainer(data, tmp_path, tiny(seed=1), ending=Ending(steps=1))
     with pytest.raises(ConfigError, match="seed was 0 and is now 1"):
         other.resume()
+    same = trainer(data, tmp_path, tiny(), ending=Ending(steps=1), origin={"tokenizer": "b"})
+    with pytest.raises(ConfigError, match="tokenizer was None and is now 'b'"):
+        same.resume()
     with pytest.raises(DataError, match="nothing to resume"):
         trainer(data, tmp_path / "none", tiny()).resume()
 
@@ -99,8 +113,11 @@ def test_what_is_not_finite_is_named_and_not_learned(data: Path, tmp_path: Path)
     made = trainer(data, tmp_path, tiny(), ending=Ending(steps=5))
     made.master["1.down"][0, 0] = math.nan
     before = {name: weight.clone() for name, weight in made.master.items()}
-    with pytest.raises(NotFiniteError, match=r"step 0: the parameter 1\.down is not finite"):
+    with pytest.raises(NotFiniteError, match=r"before step 0: the parameter 1\.down is not"):
         made.run()
+    with pytest.raises(NotFiniteError, match=r"after step 0: the parameter 1\.down is not"):
+        made.save()
+    assert not (tmp_path / "training" / "state.pt").exists()
     assert all(torch.equal(w, made.master[n]) or n == "1.down" for n, w in before.items())
     made = trainer(data, tmp_path, tiny(), ending=Ending(steps=5))
     made.master["0.gate_up"] *= 1e30
@@ -110,29 +127,65 @@ def test_what_is_not_finite_is_named_and_not_learned(data: Path, tmp_path: Path)
         made.run()
 
 
-def test_it_stops_early_when_validation_gets_no_better(
+def test_the_rate_falls_at_once_when_validation_gets_no_better(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trueval.tuning.trainer.LEAST_STEPS", 1)
     still = replace(tiny().optimiser, rate=0.0, rest_rate=0.0)
-    recipe = tiny(evaluate_every=0.125, patience=2)
-    recipe = replace(recipe, optimiser=still)
-    made = trainer(data, tmp_path, recipe, ending=Ending(steps=32))
+    recipe = tiny(evaluate_every=0.125, patience=2, evaluate_lines=1)
+    seen: list[tuple[int, float]] = []
+    made = trainer(
+        data, tmp_path, replace(recipe, optimiser=still), ending=Ending(steps=32),
+        watch=lambda course: seen.append((course.step, course.progress)),
+    )  # fmt: skip
     made.run()
     assert made.course.done
-    assert (made.course.step, made.course.evaluations) == (12, 3)
+    # After the third evaluation at step 12 of 32 the last 40 % follow, and no more.
+    assert dict(seen)[11] == 11 / 32
+    assert dict(seen)[12] == pytest.approx(0.6)
+    assert made.course.step == 25
+    again = trainer(
+        data, tmp_path, replace(recipe, optimiser=still, patience=0), ending=Ending(steps=100)
+    )
+    again.resume()
+    assert (again.course.progress, again.course.worse) == (0.25, 0)
 
 
 def test_minutes_bring_the_rate_down_in_time(data: Path, tmp_path: Path) -> None:
-    seen: list[float] = []
-    made = trainer(
-        data, tmp_path, tiny(evaluate_every=0.0), ending=Ending(minutes=0.05),
-        watch=lambda course: seen.append(course.progress),
-    )  # fmt: skip
-    assert made.run()
-    assert seen == sorted(seen)
-    assert seen[-1] >= 1.0
-    assert made.course.seconds < 60
+    rates: list[float] = []
+    made = trainer(data, tmp_path, tiny(evaluate_every=0.0), ending=Ending(minutes=0.05))
+    for step in range(8):  # a clock that ticks once a step
+        made.course.step = max(made.course.step, 50)
+        made._clock = step * 0.5
+        made._measure_time(time.monotonic())
+        made._step()
+        rates.append(made._rate / made.recipe.optimiser.rate)
+    # 3 s of which 9 % are set aside, and of the rest the last 40 %.
+    limit = 3 - 0.15
+    expected = [min(1.0, max(0.0, (1 - 0.5 * n / limit) / 0.4)) for n in range(1, 8)]
+    assert rates[1:] == pytest.approx(expected, abs=0.01)
+    assert made.course.done
+
+
+def test_what_a_compiler_takes_counts_for_no_minute(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Plain):
+        calls = 0
+
+        def layer(self, *arguments: Any) -> Any:
+            self.calls += 1
+            time.sleep(0.7 if self.calls == 1 else 0)
+            return super().layer(*arguments)
+
+    made = trainer(data, tmp_path, tiny(evaluate_every=0.0), ending=Ending(steps=1))
+    made._plain = slow = Slow()
+    clock = [0.0]
+    monkeypatch.setattr("trueval.tuning.trainer.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "sleep", lambda s: clock.__setitem__(0, clock[0] + s))
+    made.run()
+    assert slow.calls > 1
+    assert made.course.seconds == 0.0
 
 
 def test_an_ending_by_steps_and_minutes_is_the_first_of_both() -> None:
@@ -195,39 +248,28 @@ def test_lines_are_put_back_by_a_network_that_knows_them(data: Path) -> None:
     assert (found.exact, found.lines) == (1.0, 30)
 
 
-WORKER = """
-import sys, torch, json
-from pathlib import Path
-from tests.tuning.synthetic import tiny
-from tests.tuning.test_trainer import trainer
-from trueval.tuning.gradients import Workers
-from trueval.tuning.trainer import Ending
-torch.set_num_threads(1)
-made = trainer(Path(sys.argv[1]), Path(sys.argv[2]), tiny(), ending=Ending(steps=4),
-               workers=Workers.from_environment(torch.device("cpu")), dtype=torch.float32)
-made.run()
-assert made.course.step == 4
-if made.leads:
-    torch.save(made.master, sys.argv[3])
-torch.distributed.destroy_process_group()
-"""
-
-
-def test_two_workers_train_what_one_does(data: Path, tmp_path: Path) -> None:
-    alone = trainer(data, tmp_path / "one", tiny(), ending=Ending(steps=4), dtype=torch.float32)
-    alone.run()
+def test_more_workers_train_what_one_does(data: Path, tmp_path: Path) -> None:
+    alone = stand_in.observed(data, tmp_path / "one")
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", WORKER, str(data), str(tmp_path / "two"),
-               str(tmp_path / "weights.pt")]  # fmt: skip
+    command = [sys.executable, "-m", "tests.tuning.stand_in", str(data), str(tmp_path)]
     meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     running = [
         subprocess.Popen(command, cwd=root, env={**os.environ, **meeting, "RANK": str(rank)})
         for rank in (0, 1)
     ]
-    assert [process.wait(60) for process in running] == [0, 0]
-    together = torch.load(tmp_path / "weights.pt", weights_only=True)
-    for name, weight in alone.master.items():
-        torch.testing.assert_close(together[name], weight, rtol=1e-3, atol=1e-4, msg=name)
+    assert [process.wait(500) for process in running] == [0, 0]
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert first["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+    for name, gradient in alone["gradients"].items():
+        torch.testing.assert_close(first["gradients"][name], gradient, rtol=1e-4, atol=1e-6)
+        assert torch.equal(first["gradients"][name], second["gradients"][name])
+    assert first["evaluation"] == second["evaluation"]
+    assert first["evaluation"] == pytest.approx(alone["evaluation"], rel=1e-5)
+    # The clock of the second runs ten thousand times as fast, and both go by the first one's.
+    assert first["steps"] == second["steps"] == 3
+    # One of them has the batch that is broken; both say so.
+    assert first["said"] == second["said"]
+    assert "step 3, batch 7 (documents" in first["said"]
 
 
 def _free_port() -> int:

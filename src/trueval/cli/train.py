@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 LATER = {"model": "trueval.cli.train_model"}
 """Subcommands with a file of their own: name -> module that defines `command`."""
 
+ORDER = ("data", "tokenizer", "pack", "model", "card")
+
 
 class TrainGroup(click.Group):
     """A group that imports its larger commands when they are called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Names in the order of use."""
-        return [*super().list_commands(ctx), *LATER]
+        return list(ORDER)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name."""
@@ -108,7 +110,7 @@ def data(
     missing = corpus.collect(names, sources, work, workers=workers or _cores(), say=_say)
     _say("putting them together")
     manifest = corpus.combine(names, work, out, index, missing=missing, absent=absent)
-    _print(corpus.summary(manifest), as_json)
+    show_facts(corpus.summary(manifest), as_json)
     return 0
 
 
@@ -135,7 +137,39 @@ def tokenizer(
         workers=workers or _cores(),
         say=_say,
     )
-    _print(facts, as_json)
+    show_facts(facts, as_json)
+    return 0
+
+
+@command.command()
+@click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="A run's folder, whose scores the card is to show; any number of them.",
+)
+def card(model: Path, runs: tuple[Path, ...]) -> int:
+    """Write a model's card (README.md) anew, with the scores of runs of it."""
+    from trueval.tuning.card import write_card
+
+    write_card(model, runs)
+    click.echo(model / "README.md")
+    return 0
+
+
+@command.command()
+@click.argument("folder", metavar="DATA", type=click.Path(path_type=Path))
+@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
+@click.option("--tokens", type=int, metavar="N", help="About so many of train; by default all.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+def pack(folder: Path, archive: Path, tokens: int | None, as_json: bool) -> int:
+    """Write what `train model` needs of DATA to a .tar.xz, to train on another machine."""
+    from trueval.tuning.packing import pack
+
+    show_facts(pack(folder, archive, tokens=tokens), as_json)
     return 0
 
 
@@ -147,15 +181,19 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _print(facts: Mapping[str, Any], as_json: bool) -> None:
+def show_facts(facts: Mapping[str, Any], as_json: bool) -> None:
+    """A command's facts on stdout."""
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        click.echo(f"{key:<13} {_text(value)}")
+        click.echo(f"{key:<17} {_text(value)}")
 
 
 def _text(value: Mapping[str, Any] | Sequence[Any] | Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_text(each)}" for key, each in value.items())
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
+    count = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if count else str(value)

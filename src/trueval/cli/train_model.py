@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trueval.cli.train import show_facts
 from trueval.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -93,12 +94,12 @@ def command(
     from trueval.tuning.model import prepare, write_model
 
     for name, value in (("--minutes", minutes), ("--steps", steps), ("--threads", threads)):
-        if value is not None and value <= 0:
+        if value is not None and not 0 < value < math.inf:
             raise ConfigError(f"{name} {value} trains nothing")
     if threads:
         torch.set_num_threads(threads)
     line = _Line()
-    trainer, facts = prepare(
+    trainer, origin = prepare(
         data,
         recipe,
         out,
@@ -117,8 +118,8 @@ def command(
     done = trainer.run()
     line.end()
     if trainer.leads:
-        found = write_model(trainer, facts)
-        _print(found | {"finished": done}, as_json)
+        found = write_model(trainer, origin)
+        show_facts(found | {"finished": done}, as_json)
         if not done:
             click.echo("interrupted; the same command with --resume goes on", err=True)
     trainer.workers.part()
@@ -180,12 +181,3 @@ class _Line:
         """Leave the line."""
         if self._live:
             click.echo("", err=True)
-
-
-def _print(facts: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(facts, indent=2))
-        return
-    for key, value in facts.items():
-        count = isinstance(value, int) and not isinstance(value, bool)
-        click.echo(f"{key:<16} {f'{value:,}' if count else value}")

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trueval.errors import ConfigError, MissingExtraError
+from trueval.errors import BackendError, ConfigError, MissingExtraError
 from trueval.generate.common import say_to_stderr
 from trueval.generate.denoiser import Denoiser, Watch
 from trueval.generate.gaps import HOLES, completes_only, settings_of
-from trueval.generate.models import Say, local_checkpoint, resolve_model
+from trueval.generate.models import ResolvedModel, Say, local_checkpoint, resolve_model
 from trueval.types import Completion, Failure, Mode, Request, SamplingParams
 
 if TYPE_CHECKING:
@@ -102,11 +102,17 @@ class DiffusionBackend:
 
         `hole`: as the task calls it. Takes minutes for a checkpoint that is new to this machine,
         and loads the model, as a calibration belongs to what its weights say. Raises `BackendError`
-        where Python's library has no sources.
+        where Python's library has no sources, or what was worked out cannot be kept.
         """
         await self.open()
         # One after the other: the first makes it, the others find it made.
-        judges = [await asyncio.to_thread(one.search.ready, hole) for one in self._denoisers]
+        try:
+            judges = [await asyncio.to_thread(one.search.ready, hole) for one in self._denoisers]
+        except OSError as error:
+            raise BackendError(
+                f"the calibration of the length search cannot be kept: {error}",
+                hint="TRUEVAL_CACHE=FOLDER, one that can be written; or --length fixed:8",
+            ) from error
         return judges[0].facts
 
     async def count_tokens(self, text: str) -> int:
@@ -183,7 +189,7 @@ class DiffusionBackend:
         chats = adapter.chat_template and found.mode == "chat"
         return checkpoint, {
             **checkpoint.facts,
-            **_revision(folder, of_hub=found.path is None),
+            **_revision(folder, found),
             "id": found.id,
             "mode": self.mode or ("chat" if chats else "completion"),
             "code": _engine_code(),
@@ -255,8 +261,11 @@ def _engine_code() -> str:
     return total.hexdigest()[:16]
 
 
-def _revision(folder: Path, *, of_hub: bool) -> dict[str, Any]:
+def _revision(folder: Path, model: ResolvedModel) -> dict[str, Any]:
     """`revision` and `pinned`: a commit of the hub stays as it is, a folder's files may not."""
-    if of_hub and folder.parent.name == "snapshots":
+    if model.entry and model.entry.shipped:
+        weights = hashlib.sha256((folder / "model.safetensors").read_bytes())
+        return {"revision": weights.hexdigest()[:12], "pinned": True}
+    if model.path is None and folder.parent.name == "snapshots":
         return {"revision": folder.name, "pinned": True}
     return {"revision": "local", "pinned": False}

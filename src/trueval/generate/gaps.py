@@ -15,6 +15,7 @@ from trueval.types import (
     Completion,
     DiffusionParams,
     InfillPrompt,
+    Prompt,
     Request,
     SamplingParams,
 )
@@ -39,10 +40,39 @@ def settings_of(params: SamplingParams) -> Settings:
     from trueval.diffusion.settings import Settings
 
     diffusion = params.diffusion or DiffusionParams()
+    if diffusion.hole and diffusion.length not in ("search", None):
+        raise ConfigError(
+            f"sampling.diffusion.hole says {diffusion.hole!r} to a search, and a gap of length "
+            f"{diffusion.length} needs none",
+            hint="leave hole out, or --length search",
+        )
     # The length is the gap's, and the rest the settings'.
     given = {one.name: getattr(diffusion, one.name) for one in fields(diffusion)}
     del given["length"], given["hole"]
     return Settings(temperature=params.temperature, top_p=params.top_p, top_k=params.top_k, **given)
+
+
+def check_text(prompt: Prompt) -> None:
+    """Refuse half a character, which no tokenizer takes; JSON can spell one."""
+    if isinstance(prompt, InfillPrompt):
+        texts = [prompt.prefix, prompt.suffix]
+    elif isinstance(prompt, ChatPrompt):
+        texts = [text for _, text in prompt.messages]
+    else:
+        texts = [prompt.text]
+    for text in texts:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ConfigError(
+                f"the prompt has a lone surrogate, {text[error.start]!r}, in the line "
+                f"{_line_at(text, error.start)!r}: half a character is no text to a tokenizer",
+                hint="mend the problem's text in the task's file",
+            ) from None
+
+
+def _line_at(text: str, place: int) -> str:
+    return text[text.rfind("\n", 0, place) + 1 :].partition("\n")[0].strip()
 
 
 def found_for(search: Search, request: Request) -> Found | None:
@@ -90,6 +120,8 @@ def gap_of(
         trace=trace,
         # A gap of a given length keeps it.
         resizes=found is not None or not isinstance(prompt, InfillPrompt),
+        # A chat template writes the special tokens that the model was trained with.
+        bos=not isinstance(prompt, ChatPrompt),
         longest=min(LONGEST, request.params.max_tokens),
     )
 
@@ -104,7 +136,8 @@ def completion_of(
     duration_s: float,
 ) -> Completion:
     """What fills a gap, as the answer to its request. `forwards` counts those of the search too."""
-    whole = _ended(net.decode(filling.kept), request, found)
+    # A line that was said again stays: cutting is the pipeline's, where it is named and counted.
+    whole = net.decode(filling.kept)
     text = cut_at_stop(whole, request.params.stop)
     # A gap is filled when its masks are; any other text goes on where nothing ended it.
     is_gap = isinstance(request.prompt, InfillPrompt)
@@ -132,15 +165,6 @@ def completion_of(
         duration_s=duration_s,
         denoising=denoising,
     )
-
-
-def _ended(text: str, request: Request, found: Found | None) -> str:
-    """A text whose length was looked for: a hole of one line ends where the line does."""
-    from trueval.diffusion.lengths import line_end
-
-    if found is None or found.kind != "line" or not isinstance(request.prompt, InfillPrompt):
-        return text
-    return line_end(text, request.prompt.suffix)
 
 
 def shown(net: Model, tokens: Sequence[int]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trueval.errors import BackendError, ConfigError, DataError, MissingExtraError, did_you_mean
 from trueval.generate.common import guess_mode, say_to_stderr
-from trueval.paths import cache_dir
+from trueval.paths import cache_dir, shipped_model
 from trueval.types import Mode
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ModelEntry:
     pypi: PyPISource | None = None
     gguf: HubFile | None = None
     shipped: bool = False
-    """Its checkpoint came with trueval, in `generate/shipped/<name>`."""
+    """Its checkpoint came with trueval, in `shipped/<name>`."""
 
     @property
     def id(self) -> str:
@@ -261,7 +261,7 @@ def local_checkpoint(model: ResolvedModel, *, say: Say = say_to_stderr) -> str:
             )
         return str(model.path)
     if model.entry and model.entry.shipped:
-        return str(files("trueval.generate").joinpath("shipped", model.entry.name))
+        return str(shipped_model(model.entry.name))
     if model.entry:
         return str(_hub_download(_checkpoint(model.entry), say))
     assert model.hub is not None

@@ -21,7 +21,7 @@ from trueval.tuning.masking import Vocabulary
 from trueval.tuning.net import Shape, Weights, from_hugging_face
 from trueval.tuning.recipe import Recipe
 from trueval.tuning.tokenizer import SPECIALS
-from trueval.tuning.vocabulary import odd_quotes
+from trueval.tuning.vocabulary import described
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,15 +74,8 @@ def adapted(source: Path, data: Path, recipe: Recipe) -> Start:
     Writes the tokenizer with the added tokens to `data`/adapted/<name>/tokenizer.json. Raises
     `BackendError` for a folder that holds no Qwen2 checkpoint with tied embeddings.
     """
-    try:
-        from tokenizers import AddedToken, Tokenizer
-    except ImportError as error:
-        raise MissingExtraError(
-            "tokenizers", extra="transformers", needed_for="training from a checkpoint"
-        ) from error
     shape = _shape(source, recipe.shape.context)
-    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
-    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIALS])
+    tokenizer = _tokenizer(source)
     vocabulary = _vocabulary(tokenizer, max(shape.vocabulary, tokenizer.get_vocab_size()))
     weights = _grown(from_hugging_face(_tensors(source), shape), vocabulary)
     folder = data / "adapted" / source.name
@@ -108,6 +101,8 @@ def adapted(source: Path, data: Path, recipe: Recipe) -> Start:
 def _shape(source: Path, context: int) -> Shape:
     try:
         config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("no object")
     except (OSError, ValueError) as error:
         raise BackendError(f"{source} has no config.json to read: {error}") from None
     if config.get("model_type") != "qwen2" or not config.get("tie_word_embeddings"):
@@ -118,21 +113,44 @@ def _shape(source: Path, context: int) -> Shape:
     if config.get("rope_scaling") or config.get("use_sliding_window"):
         raise BackendError(f"{source} scales its rotary positions, or attends in windows")
     rope = config.get("rope_parameters") or {}
-    return Shape(
-        vocabulary=config["vocab_size"],
-        hidden=config["hidden_size"],
-        layers=config["num_hidden_layers"],
-        heads=config["num_attention_heads"],
-        kv_heads=config["num_key_value_heads"],
-        mlp=config["intermediate_size"],
-        context=min(context, config["max_position_embeddings"]),
-        theta=rope.get("rope_theta") or config.get("rope_theta", 10000.0),
-        eps=config["rms_norm_eps"],
-    )
+    try:
+        return Shape(
+            vocabulary=config["vocab_size"],
+            hidden=config["hidden_size"],
+            layers=config["num_hidden_layers"],
+            heads=config["num_attention_heads"],
+            kv_heads=config["num_key_value_heads"],
+            mlp=config["intermediate_size"],
+            context=min(context, config["max_position_embeddings"]),
+            theta=rope.get("rope_theta") or config.get("rope_theta", 10000.0),
+            eps=config["rms_norm_eps"],
+        )
+    except KeyError as error:
+        raise BackendError(f"{source}: config.json names no {error}") from None
+
+
+def _tokenizer(source: Path) -> Any:
+    """The checkpoint's tokenizer, with the tokens that the objective needs."""
+    try:
+        from tokenizers import AddedToken, Tokenizer
+    except ImportError as error:
+        raise MissingExtraError(
+            "tokenizers", extra="transformers", needed_for="training from a checkpoint"
+        ) from error
+    try:
+        tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+    except Exception as error:  # the library raises plain Exceptions
+        raise BackendError(
+            f"{source} has no tokenizer.json to read: {error}",
+            hint="transformers writes one: AutoTokenizer.from_pretrained(...).save_pretrained(...)",
+        ) from None
+    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIALS])
+    return tokenizer
 
 
 def _tensors(source: Path) -> Weights:
     try:
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError as error:
         raise MissingExtraError(
@@ -141,28 +159,17 @@ def _tensors(source: Path) -> Weights:
     files = sorted(source.glob("*.safetensors"))
     if not files:
         raise BackendError(f"{source} has no *.safetensors")
-    return {name: tensor for path in files for name, tensor in load_file(path).items()}
+    try:
+        return {name: tensor for path in files for name, tensor in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise BackendError(f"the tensors of {source} cannot be read: {error}") from None
 
 
 def _vocabulary(tokenizer: Any, size: int) -> Vocabulary:
     """What the objective knows of a byte-level BPE whose newlines may be joined with spaces."""
-    import numpy as np
-
-    mask, end, pad, expand, delete = (tokenizer.token_to_id(token) for token in SPECIALS)
-    texts = {number: tokenizer.decode([number]) for number in range(tokenizer.get_vocab_size())}
-    ends_line, quotes = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
-    for number, text in texts.items():
-        ends_line[number], quotes[number] = "\n" in text, odd_quotes(text.encode())
-    return Vocabulary(
-        size=size,
-        mask=mask,
-        end=end,
-        pad=pad,
-        expand=expand,
-        delete=delete,
-        ends_line=ends_line,
-        quotes=quotes,
-    )
+    ids = range(tokenizer.get_vocab_size())
+    tokens = [tokenizer.decode([number], skip_special_tokens=False).encode() for number in ids]
+    return described(tokens, [tokenizer.token_to_id(token) for token in SPECIALS], size)
 
 
 def _grown(weights: Weights, vocabulary: Vocabulary) -> Weights:

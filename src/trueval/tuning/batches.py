@@ -12,6 +12,7 @@ What pass number i holds depends on (seed, i) alone.
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from trueval.errors import DataError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHORTEST = 16
+MOST_APART = 2
+"""How many times the next shorter one a row's length may be: what lies between is cut off."""
 
 
 class Tokens(Protocol):
@@ -52,6 +55,18 @@ class Rows(NamedTuple):
     """[B], where each row is from."""
 
 
+def row_lengths(size: int, context: int) -> list[int]:
+    """The lengths that rows of a pass of `size` tokens may have, in order."""
+    return [n for n in range(SHORTEST, min(context, size) + 1) if size % n == 0]
+
+
+def divides_well(size: int, context: int) -> bool:
+    """Whether rows of a pass have enough lengths that most of each document is seen."""
+    lengths = row_lengths(size, context)
+    near = all(b <= MOST_APART * a for a, b in pairwise([SHORTEST, *lengths]))
+    return near and bool(lengths) and MOST_APART * lengths[-1] >= min(context, size)
+
+
 class Batches:
     """The rows of each pass over a split."""
 
@@ -62,7 +77,7 @@ class Batches:
         import numpy as np
 
         self._tokens, self._seed, self._slack, self._size = tokens, seed, slack, size
-        fits = [n for n in range(SHORTEST, min(context, size) + 1) if size % n == 0]
+        fits = row_lengths(size, context)
         self._steps = np.array(fits, np.int64)
         lengths = tokens.lengths
         step = np.searchsorted(self._steps, lengths, side="right") - 1

@@ -1,6 +1,6 @@
 """The model card: what a model is, what it was made of, how it was trained, and what it cannot do.
 
-Every number in it comes from a record: the recipe, the training's curves, the data's manifest.
+Every number in it comes from a record in the model's folder, or in the folder of a run.
 """
 
 from __future__ import annotations
@@ -12,34 +12,38 @@ from typing import Any
 
 from trueval.tuning.curves import svg
 from trueval.tuning.recipe import Recipe
+from trueval.tuning.records import read_records
+from trueval.tuning.scores import scores_section
 
 
-def write_card(
-    out: Path,
-    facts: Mapping[str, Any],
-    recipe: Recipe,
-    curves: Sequence[Mapping[str, Any]],
-    manifest: Mapping[str, Any],
-) -> None:
-    """Write README.md and loss.svg to a model's folder. `manifest`: the data's, or empty."""
+def write_card(model: Path, runs: Sequence[Path] = ()) -> None:
+    """Write README.md and loss.svg to a model's folder, with the scores of run folders.
+
+    Raises `DataError` where the records are missing, and `ConfigError` for a run of another model.
+    """
+    found = read_records(model)
     sections = [
-        _title(facts, recipe),
-        _training(facts, recipe),
-        _evaluations(curves),
-        _data(manifest),
-        _limits(recipe),
+        _title(found.facts, found.recipe),
+        scores_section(model, runs),
+        _training(found.facts, found.recipe),
+        _evaluations(found.curves),
+        _data(found.facts, found.data),
+        _limits(found.recipe),
     ]
-    (out / "README.md").write_text("\n".join(sections), encoding="utf-8")
-    training = [(row["tokens"] / 1e6, row["loss"]) for row in curves if "loss" in row]
-    held_out = [(row["tokens"] / 1e6, row["validation"]) for row in curves if "validation" in row]
+    text = "\n".join(section for section in sections if section)
+    (model / "README.md").write_text(text, encoding="utf-8")
+    training = [(row["tokens"] / 1e6, row["loss"]) for row in found.curves if "loss" in row]
+    held_out = [
+        (row["tokens"] / 1e6, row["validation"]) for row in found.curves if "validation" in row
+    ]
     lines = {"training": training, "validation": held_out}
     picture = svg(lines, x="million tokens", y="nats")
-    (out / "loss.svg").write_text(picture, encoding="utf-8")
+    (model / "loss.svg").write_text(picture, encoding="utf-8")
 
 
 def _title(facts: Mapping[str, Any], recipe: Recipe) -> str:
     shape = recipe.shape
-    begun = f", begun from {facts['adapted_from']}" if "adapted_from" in facts else ""
+    begun = f", begun from {facts['adapted_from']}" if facts.get("adapted_from") else ""
     size = f"{facts['parameters'] / 1e6:.1f}M parameters"
     return f"""# {recipe.name}: a masked-diffusion code model, {size}
 
@@ -52,6 +56,7 @@ directions; the output at position j-1 predicts token j{begun}.
 
 def _training(facts: Mapping[str, Any], recipe: Recipe) -> str:
     mixture, optimiser = recipe.mixture, recipe.optimiser
+    step = facts["trained_tokens"] // max(1, facts["steps"])
     end = (
         ""
         if facts.get("finished")
@@ -59,7 +64,7 @@ def _training(facts: Mapping[str, Any], recipe: Recipe) -> str:
     )
     return f"""## Training
 {end}
-- {facts["trained_tokens"]:,} tokens in {facts["steps"]:,} steps of {recipe.batch_tokens:,}, \
+- {facts["trained_tokens"]:,} tokens in {facts["steps"]:,} steps of {step:,}, \
 {facts["hidden_tokens"]:,} of them hidden and predicted; {facts["minutes"]} minutes on \
 {facts["device"]}.
 - Rows: {mixture.spans:.0%} with gaps of 1 to {mixture.lines} lines ({mixture.sub_line:.0%} of these
@@ -94,25 +99,43 @@ tokens is known (greedy, surest tokens first).
 """
 
 
-def _data(manifest: Mapping[str, Any]) -> str:
+def _data(facts: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     if not manifest:
         return "## Data\n\nThe data's folder has no manifest.\n"
-    packages = [each for each in manifest.get("packages", []) if each.get("functions")]
+    packages = [each for each in manifest["packages"] if each.get("functions")]
     licences = Counter(str(each.get("licence")) for each in packages)
     train = [each for each in packages if each.get("split") == "train"]
     counts = ", ".join(f"{name} {count:,}" for name, count in manifest["functions"].items())
     named = ", ".join(f"{each['name']} {each['version']} ({each.get('licence')})" for each in train)
-    kept_out = ", ".join(f"{k} {v}" for k, v in manifest.get("contaminated", {}).items())
+    kept_out = ", ".join(f"{k} {v}" for k, v in manifest["contaminated"].items())
+    absent = ", ".join(manifest["benchmarks_absent"])
+    uncompared = f"Not compared with, as they were not on that machine: {absent}.\n" * bool(absent)
+    tokens = f"{facts['train_tokens']:,} tokens of train were there to learn from." * (
+        "train_tokens" in facts
+    )
     return f"""## Data
 
-Functions of {len(packages)} permissively licensed packages, split by package: {counts}. Licences:
-{", ".join(f"{name} {count}" for name, count in licences.most_common())}. The data's NOTICE names
-every package with its licence and home page.
+Functions of {len(packages)} permissively licensed packages, split by package: {counts}. {tokens}
+Functions of the packages' own tests are among them, but not those of Python itself. Licences:
+{", ".join(f"{name} {count}" for name, count in licences.most_common())}. NOTICE names every package
+with its licence and home page, `data.json` is the data's manifest.
 
 Functions left out because they share a long line or a body with a benchmark: {kept_out or "none"}.
-
+{uncompared}
+{_largest(packages)}
 Trained on: {named or "nothing that the manifest names"}.
 """
+
+
+def _largest(packages: Sequence[Mapping[str, Any]], most: int = 3) -> str:
+    """How much of validation its largest packages are: a loss on few packages is theirs."""
+    held_out = {p["name"]: p["functions"] for p in packages if p.get("split") == "validation"}
+    total = sum(held_out.values())
+    first = sorted(held_out.items(), key=lambda pair: -pair[1])[:most]
+    if not total:
+        return ""
+    named = ", ".join(f"{name} {count / total:.0%}" for name, count in first)
+    return f"Validation is {len(held_out)} packages; the largest of them are {named} of it.\n"
 
 
 def _limits(recipe: Recipe) -> str:

@@ -1,6 +1,7 @@
 """Checkpoints: `training/state.pt` to go on from, and the model as others load it.
 
 OUT/config.json model.safetensors tokenizer.json tokenizer_config.json README.md loss.svg
+OUT/training.json data.json NOTICE
 OUT/training/state.pt curves.jsonl
 """
 

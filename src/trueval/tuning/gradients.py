@@ -52,6 +52,14 @@ class Workers:
         if self.count > 1:
             torch.distributed.destroy_process_group()
 
+    def gathered(self, text: str) -> list[str]:
+        """What each worker has to say, in their order; all must ask."""
+        if self.count == 1:
+            return [text]
+        said: list[str] = [""] * self.count
+        torch.distributed.all_gather_object(said, text)
+        return said
+
     def total(self, value: Tensor) -> Tensor:
         """The sum over all workers, in place."""
         if self.count > 1:
@@ -182,7 +190,14 @@ def _filled(values: Tensor) -> Tensor:
     return torch.nn.functional.pad(values, (0, -len(values) % 64))
 
 
-def explain_not_finite(
+def check_master(master: Weights, when: str) -> None:
+    """Raises `NotFiniteError` when a master weight is not finite, and names it."""
+    bad = [name for name, weight in master.items() if not weight.isfinite().all()]
+    if bad:
+        raise NotFiniteError(f"{when}: the parameter {bad[0]} is not finite", hint=_HINT)
+
+
+def not_finite(
     step: int,
     master: Weights,
     working: Weights,
@@ -190,33 +205,38 @@ def explain_not_finite(
     feed: Feed,
     passes: Sequence[int],
     plain: Plain | None,
+    workers: Workers,
 ) -> NotFiniteError:
-    """The error that names the step, the batch and the parameter that went wrong first."""
-    bad = [name for name, weight in master.items() if not weight.isfinite().all()]
-    where = f"step {step}"
-    if bad:
-        return _not_finite(f"{where}: the parameter {bad[0]} is not finite before the step", step)
+    """The error that names the step, the batch and the parameter that went wrong first.
+
+    Every worker looks through its own passes, and all of them say what the first finding was.
+    """
+    try:
+        check_master(master, f"before step {step}")
+    except NotFiniteError as error:
+        return error
+    found = workers.gathered(_first_broken(working, shape, feed, passes, plain))
+    said = next(filter(None, found), "all batches: their gradients add up to what is not finite")
+    return NotFiniteError(f"step {step}, {said}", hint=_HINT)
+
+
+_HINT = "lower the rate (--set optimiser.rate=...), and begin anew: a checkpoint is from before"
+
+
+def _first_broken(
+    working: Weights, shape: Shape, feed: Feed, passes: Sequence[int], plain: Plain | None
+) -> str:
+    """The first pass that is not finite, in words; empty when all are."""
     for number in passes:
         loss, _, _, made = pass_gradients(working, shape, feed.make(number), plain)
         broken = [n for n, g in zip(working, made, strict=True) if not g.isfinite().all()]
         if broken or not loss.isfinite():
             of = ", ".join(str(document) for document in feed.documents(number)[:5])
-            name = broken[-1] if broken else "none"
-            return _not_finite(
-                f"{where}, batch {number} (documents {of}, ...): loss {float(loss):g}, and the"
-                f" gradient of {name} is not finite",
-                step,
+            # Backwards from the loss, the last parameter is met first.
+            what = (
+                f"the gradient of {broken[-1]} is not finite"
+                if broken
+                else "all gradients are finite"
             )
-    return _not_finite(
-        f"{where}: the gradients of its batches add up to more than float32 holds", step
-    )
-
-
-def _not_finite(message: str, step: int) -> NotFiniteError:
-    return NotFiniteError(
-        message,
-        hint="the last checkpoint is from before: lower the rate (--set optimiser.rate=...), and"
-        " begin anew"
-        if step
-        else "lower the rate: --set optimiser.rate=...",
-    )
+            return f"batch {number} (documents {of}, ...): loss {float(loss):g}, {what}"
+    return ""

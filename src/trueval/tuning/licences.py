@@ -53,6 +53,16 @@ _OTHER = re.compile(
 _SPDX_LINE = re.compile(r"SPDX-License-Identifier:\s*([^\n*#]+)")
 HEAD = 4096
 """How many characters of a file's start are read for the licence it names."""
+_NOTHING = ("", "UNKNOWN", "NONE")
+_NEUTRAL = re.compile(
+    r"""(?:\W*(?:
+        licen[sc]e[sd]?|copying|notice|see|file|the|a|an|in|for|of|and|under|at|to|root|main|this
+      | details?|terms|information|more|text|txt|md|rst|repository|repo|project|package|source
+      | code|osi|approved|open|free|software|permissive
+    )\b)*\W*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Words that name no licence: `see LICENSE.txt`, `OSI Approved`."""
 _LONG = 80
 """A longer licence field is a licence's text: what it says of bundled libraries is no name."""
 _TITLES = (
@@ -76,17 +86,18 @@ def licence_of(metadata: Message) -> Licence:
     """The licence in a package's METADATA: its expression, else classifiers and licence field.
 
     With an expression (PEP 639) nothing else counts. Otherwise every licence classifier has to be
-    permitted, and a short licence field may not say something else.
+    permitted, and a licence field beside them names a permitted family or none at all.
     """
     if expression := _field(metadata, "License-Expression"):
         return Licence(name=expression, permitted=permits(expression))
     named = _field(metadata, "License")
     classified = _classified(metadata.get_all("Classifier") or ())
     if classified:
-        fits = CLASSIFIERS.issuperset(classified) and (_is_vague(named) or bool(_family(named)))
-        said = "" if fits or _is_vague(named) else f" (License: {named})"
+        agrees = _is_vague(named) or bool(_family(named))
+        fits = CLASSIFIERS.issuperset(classified) and agrees
+        said = "" if agrees else f" (License: {named.splitlines()[0][:_LONG]})"
         return Licence(name=" AND ".join(classified) + said, permitted=fits)
-    if not named or named.upper() == "UNKNOWN":
+    if named.upper() in _NOTHING:
         return Licence(name="none named", permitted=False)
     family = _family(named) or _title(named)
     return Licence(name=family or named.splitlines()[0][:_LONG], permitted=bool(family))
@@ -95,7 +106,8 @@ def licence_of(metadata: Message) -> Licence:
 def says_otherwise(source: str) -> bool:
     """Whether a file's head names a licence that is not permitted, whatever its package says."""
     head = source[:HEAD]
-    if _OTHER.search(head):
+    # Of an expression one side may be enough, so what stands there is no word against it.
+    if _OTHER.search(_SPDX_LINE.sub("", head)):
         return True
     return not all(permits(found[1].strip()) for found in _SPDX_LINE.finditer(head))
 
@@ -154,18 +166,13 @@ def _classified(classifiers: Iterable[str]) -> list[str]:
 
 
 def _is_vague(named: str) -> bool:
-    """Whether a licence field says nothing that could contradict the classifiers."""
-    return (
-        not named
-        or "\n" in named
-        or len(named) > _LONG
-        or not re.search(
-            r"gpl|general public|mozilla|mpl|eclipse|commercial|proprietary|creative|cc-by|busl"
-            r"|business source|eupl|cddl",
-            named,
-            re.I,
-        )
-    )
+    """Whether a licence field names no licence of its own, so that the classifiers decide."""
+    if named.upper() in _NOTHING:
+        return True
+    if "\n" in named or len(named) > _LONG:
+        # A licence's text: only its title tells which.
+        return not re.search(_OTHER.pattern, named.splitlines()[0], re.IGNORECASE)
+    return bool(_NEUTRAL.fullmatch(named))
 
 
 def _family(named: str) -> str:
@@ -174,11 +181,17 @@ def _family(named: str) -> str:
         return ""
     if permits(named):
         return named
-    parts = re.split(r"\s+(?:or|and)\s+|\s*[/&]\s*(?=apache|bsd|mit)", named.strip(), flags=re.I)
+    named = named.strip().removeprefix("OSI Approved :: ")
+    parts = re.split(r"\s+(or|and)\s+|\s*([/&])\s*(?=apache|bsd|mit)", named, flags=re.I)
+    # Text, and the two ways to write what joins it to the next: of them one is None.
+    texts, joints = parts[::3], [a or b for a, b in zip(parts[1::3], parts[2::3], strict=True)]
     families = []
-    for match in (_FREE_TEXT.fullmatch(part.strip()) for part in parts):
+    for match in (_FREE_TEXT.fullmatch(text.strip()) for text in texts):
         families += [of for key, of in _OF_FAMILY.items() if match and match[key] is not None]
-    return " OR ".join(families) if len(families) == len(parts) else ""
+    if len(families) != len(texts):
+        return ""
+    words = [" OR " if joint.lower() in ("or", "/") else " AND " for joint in joints]
+    return "".join(f"{family}{word}" for family, word in zip(families, [*words, ""], strict=True))
 
 
 def _title(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,17 +10,21 @@ from typing import Any
 
 import torch
 
+from trueval import __version__
 from trueval.errors import ConfigError
 from trueval.tuning.adapt import adapted
 from trueval.tuning.batches import Tokens
 from trueval.tuning.card import write_card
 from trueval.tuning.checkpoint import STATE, export
+from trueval.tuning.course import Course, Ending
 from trueval.tuning.dataset import TokenFile
+from trueval.tuning.encode import check_tokens
 from trueval.tuning.evaluation import Evaluation
 from trueval.tuning.gradients import Workers
 from trueval.tuning.recipe import load_recipe
-from trueval.tuning.tokenizer import SourceTokenizer
-from trueval.tuning.trainer import Course, Ending, Trainer
+from trueval.tuning.records import write_records
+from trueval.tuning.tokenizer import SourceTokenizer, file_sha256
+from trueval.tuning.trainer import Trainer
 from trueval.tuning.vocabulary import vocabulary_of
 
 
@@ -31,7 +34,8 @@ class Origin:
 
     data: Path
     tokenizer: Path
-    source: Path | None
+    facts: dict[str, Any]
+    """What a resumed training must share: digest of the tokenizer, size of the data, `--from`."""
 
 
 def prepare(
@@ -66,9 +70,19 @@ def prepare(
         train, validation = start.train, start.validation
     else:
         tokenizer = data / "tokenizer.json"
+        check_tokens(data)
         vocabulary = vocabulary_of(SourceTokenizer.load(tokenizer))
         train, validation = TokenFile(data, "train"), TokenFile(data, "validation")
         made = replace(made, shape=replace(made.shape, vocabulary=vocabulary.size))
+    origin = Origin(
+        data=data,
+        tokenizer=tokenizer,
+        facts={
+            "tokenizer": file_sha256(tokenizer),
+            "train_tokens": int(train.lengths.sum()),
+            "adapted_from": source.resolve().name if source else None,
+        },
+    )
     ending = Ending(steps=steps or (None if minutes else made.steps), minutes=minutes)
     trainer = Trainer(
         made,
@@ -80,13 +94,14 @@ def prepare(
         device=where,
         workers=Workers.from_environment(where),
         start=start.weights if start else None,
+        origin=origin.facts,
         compiled=compiled and where.type == "cuda",
         watch=watch,
         said=said,
     )
     if resume:
         trainer.resume()
-    return trainer, Origin(data=data, tokenizer=tokenizer, source=source)
+    return trainer, origin
 
 
 def _device(name: str) -> torch.device:
@@ -114,11 +129,11 @@ def write_model(trainer: Trainer, origin: Origin) -> dict[str, Any]:
         "trained_tokens": course.tokens,
         "hidden_tokens": course.hidden,
         "minutes": round(course.seconds / 60, 2),
-        "device": _device_name(trainer.device),
+        "device": _device_name(trainer.device, trainer.workers),
         "finished": course.done,
+        "trueval": __version__,
+        **origin.facts,
     }
-    if origin.source is not None:
-        facts["adapted_from"] = origin.source.name
     if last is not None:
         facts |= {
             "validation_loss": _number(last.validation),
@@ -126,7 +141,6 @@ def write_model(trainer: Trainer, origin: Origin) -> dict[str, Any]:
             "line_exact": _number(last.exact),
             "lines": last.lines,
         }
-    edits = recipe.mixture.edits > 0
     export(
         trainer.out,
         trainer.master,
@@ -134,24 +148,20 @@ def write_model(trainer: Trainer, origin: Origin) -> dict[str, Any]:
         trainer.vocabulary,
         origin.tokenizer,
         facts | {"details": recipe.as_dict()},
-        edits=edits,
+        edits=recipe.mixture.edits > 0,
     )
-    write_card(trainer.out, facts, recipe, trainer.curves.read(), _read(origin.data))
+    write_records(trainer.out, origin.data, facts, recipe.as_dict(), trainer.curves.read())
+    write_card(trainer.out)
     return facts
 
 
-def _device_name(device: torch.device) -> str:
+def _device_name(device: torch.device, workers: Workers) -> str:
+    each = f"{workers.count} x " if workers.count > 1 else ""
     if device.type == "cuda":
-        return str(torch.cuda.get_device_name(device))
-    return f"CPU, {torch.get_num_threads()} threads"
+        return f"{each}{torch.cuda.get_device_name(device)}"
+    threads = torch.get_num_threads()
+    return f"{each}CPU, {threads} thread{'s' * (threads != 1)}"
 
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 5)
-
-
-def _read(data: Path) -> dict[str, Any]:
-    """The data's manifest; empty where there is none."""
-    path = data / "manifest.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from trueval.errors import ConfigError, DataError
-from trueval.tuning.passes import attention, gated, rms, rotary_tables
+from trueval.tuning.passes import attention, embedding, gated, rms, rotary_tables
 from trueval.tuning.plain import Plain
 
 Weights = dict[str, Tensor]
@@ -41,6 +41,9 @@ class Shape:
     eps: float = 1e-6
 
     def __post_init__(self) -> None:
+        sizes = (self.vocabulary, self.hidden, self.layers, self.heads, self.kv_heads, self.mlp)
+        if min(sizes) < 1:
+            raise ConfigError(f"a network of sizes {sizes}", hint="each of them is 1 or more")
         if self.hidden % self.heads or self.heads % self.kv_heads or self.head_size % 2:
             raise ConfigError(
                 f"hidden {self.hidden}, {self.heads} heads, {self.kv_heads} key heads: do not fit",
@@ -152,7 +155,8 @@ def hidden_states(
     """
     rows, length = ids.shape
     tables = rotary_tables(shape, length, ids.device, weights["embed"].dtype)
-    x = torch.nn.functional.embedding(ids, weights["embed"]).view(rows * length, shape.hidden)
+    look_up = embedding if plain is None else torch.nn.functional.embedding
+    x = look_up(ids, weights["embed"]).view(rows * length, shape.hidden)
     for i in range(shape.layers):
         if plain is not None:
             x = plain.layer(x, weights, i, tables, shape)

@@ -19,13 +19,17 @@ from torch import Tensor
 from trueval.errors import ConfigError
 from trueval.tuning.net import Shape, Weights, parts
 
+WARM_UP_STEPS = 50
+"""The fewest steps of a warm-up."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimiser:
-    """The settings of the optimiser; `rate` is the learning rate at its highest."""
+    """The settings of the optimiser; rates are learning rates at their highest."""
 
     name: Literal["muon", "adamw"] = "muon"
     rate: float = 4e-3
+    """Of the matrices inside the network."""
     rest_rate: float = 4e-3
     """Of embeddings, norms and biases."""
     decay: float = 0.1
@@ -46,10 +50,17 @@ class Optimiser:
                 hint="name: muon or adamw; course: wsd or cosine",
             )
 
-    def factor(self, progress: float) -> float:
-        """The learning rate at a share of the course, as a share of the highest one."""
+    @property
+    def falls_from(self) -> float:
+        """The share of the course after which the rate only goes down, and does so steeply."""
+        return 0.5 if self.course == "cosine" else 1 - self.anneal
+
+    def factor(self, progress: float, step: int) -> float:
+        """The rate of a step at a share of the course, as a share of the highest one."""
         progress = min(max(progress, 0.0), 1.0)
         up = min(1.0, (progress + 1e-4) / self.warm_up) if self.warm_up else 1.0
+        # By a clock the first steps can be over before many are done: slow ones, or few.
+        up = min(up, (step + 1) / WARM_UP_STEPS) if self.warm_up else 1.0
         if self.course == "cosine":
             return up * 0.5 * (1 + math.cos(math.pi * progress))
         # Warm up, stay, go down (WSD, arXiv 2404.06395); in a line to zero (arXiv 2502.15938).
@@ -78,8 +89,11 @@ class Optimisation:
     def __init__(self, settings: Optimiser, master: Weights, shape: Shape) -> None:
         self.settings = settings
         self.steps = 0
-        inner = settings.name == "muon"
-        self._matrices = [n for n, w in master.items() if w.ndim == 2 and n != "embed" and inner]
+        inner = {name for name, w in master.items() if w.ndim == 2 and name != "embed"}
+        self._rates = {
+            name: settings.rate if name in inner else settings.rest_rate for name in master
+        }
+        self._matrices = [n for n in master if n in inner and settings.name == "muon"]
         self._rest = [name for name in master if name not in self._matrices]
         self._groups = _same_shapes(self._matrices, master, shape)
         self.momentum = {name: torch.zeros_like(master[name]) for name in self._matrices}
@@ -95,7 +109,7 @@ class Optimisation:
                 torch._foreach_mul_(every, (self.settings.clip / (norm + 1e-6)).clamp(max=1.0))
             self.steps += 1
             self._muon(master, gradients, self.settings.rate * factor)
-            self._adamw(master, gradients, self.settings.rest_rate * factor)
+            self._adamw(master, gradients, factor)
         return float(norm)
 
     def _muon(self, master: Weights, gradients: Mapping[str, Tensor], rate: float) -> None:
@@ -114,9 +128,10 @@ class Optimisation:
             for (name, start, end), update in zip(pieces, orthogonal(stacked), strict=True):
                 master[name][start:end].add_(update, alpha=-scale)
 
-    def _adamw(self, master: Weights, gradients: Mapping[str, Tensor], rate: float) -> None:
+    def _adamw(self, master: Weights, gradients: Mapping[str, Tensor], factor: float) -> None:
         one, two = self.settings.betas
         for name in self._rest:
+            rate = self._rates[name] * factor
             gradient, first, second = gradients[name], self.first[name], self.second[name]
             first.lerp_(gradient, 1 - one)
             second.lerp_(gradient.square(), 1 - two)

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -127,7 +128,8 @@ def wheel(path: Path) -> Package:
             python = [name for name in names if name.endswith(".py") and licence.permitted]
             fitting = [name for name in python if archive.getinfo(name).file_size <= MAX_FILE]
             found = _decoded((name, archive.read(name)) for name in fitting)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+    # A password is a RuntimeError.
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
         raise DataError(f"{path.name} cannot be read: {error}", hint="fetch it again") from error
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -227,7 +229,7 @@ class Shelf:
                 raise ConfigError(f"{folder} is no folder", hint="--from takes folders of packages")
             here: dict[str, tuple[tuple[tuple[int, int | str], ...], Path]] = {}
             for path in sorted(folder.glob("*.whl")):
-                name, version = normalised(path.name.split("-")[0]), path.name.split("-")[1]
+                name, version = _named(path)
                 here[name] = max(here.get(name, ((), path)), (_order(version), path))
             for name, (_, path) in here.items():
                 self._found.setdefault(name, path)
@@ -246,6 +248,17 @@ class Shelf:
         if found is None:
             return None
         return wheel(found) if isinstance(found, Path) else installed(found)
+
+
+def _named(path: Path) -> tuple[str, str]:
+    """A wheel's package and version, as its file name says them."""
+    parts = path.stem.split("-")
+    if len(parts) < 5:
+        raise ConfigError(
+            f"{path} is not named as a wheel",
+            hint="name-version-py3-none-any.whl: rename it, or move it out of the folder",
+        )
+    return normalised(parts[0]), parts[1]
 
 
 def _order(version: str) -> tuple[tuple[int, int | str], ...]:

@@ -3,7 +3,8 @@
 `plain.py` has the same calculation in PyTorch's own operations, for GPUs, and to check these.
 Measured on one core in bfloat16 (2,520 tokens, hidden 256): attention forward and backward take a
 quarter of the time of `scaled_dot_product_attention`, whose CPU backward runs head by head; a
-norm takes a third of `rms_norm`, which is eight passes over memory there.
+norm takes a third of `rms_norm`, which is eight passes over memory there. Adding an embedding's
+gradients in float32 costs 1.5 ms of a pass of 300.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from torch.nn import functional
 
 if TYPE_CHECKING:
     from trueval.tuning.net import Shape
+
+
+def embedding(ids: Tensor, embed: Tensor) -> Tensor:
+    """The rows of `embed` [vocabulary, hidden] at ids [B, L]: [B, L, hidden]."""
+    rows: Tensor = _Embedding.apply(ids, embed)
+    return rows
 
 
 def rms(x: Tensor, eps: float) -> Tensor:
@@ -50,6 +57,23 @@ def rotary_tables(
 
 
 # --------------------------------------------------------------------------- with own backwards
+
+
+class _Embedding(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(ctx: Any, ids: Tensor, embed: Tensor) -> Tensor:
+        ctx.save_for_backward(ids)
+        ctx.size, ctx.dtype = len(embed), embed.dtype
+        return embed[ids]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (ids,) = ctx.saved_tensors
+        (gradient,) = gradients
+        # PyTorch's on a CPU adds in bfloat16, in which 256 + 1 is 256, and masks are many.
+        wide = gradient.to(torch.promote_types(gradient.dtype, torch.float32)).flatten(0, -2)
+        total = wide.new_zeros(ctx.size, wide.shape[-1])
+        return None, total.index_add_(0, ids.flatten(), wide).to(ctx.dtype)
 
 
 class _Rms(torch.autograd.Function):  # type: ignore[misc]

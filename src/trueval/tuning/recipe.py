@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from trueval.errors import ConfigError, did_you_mean
+from trueval.tuning.batches import divides_well
+from trueval.tuning.checks import made
 from trueval.tuning.masking import Mixture
 from trueval.tuning.net import Shape
 from trueval.tuning.optim import Optimiser
+
+TOLERANCE = 0.1
+"""The share by which a step may differ from `batch_tokens`: a rate belongs to its step's size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +28,7 @@ class Recipe:
     mixture: Mixture = field(default_factory=Mixture)
     optimiser: Optimiser = field(default_factory=Optimiser)
     pass_tokens: int = 2520
-    """Tokens that go through the network at once; its divisors are the lengths of rows."""
+    """Tokens that go through the network at once, at most; its divisors are the lengths of rows."""
     cuda_pass_tokens: int = 80640
     """The same on a GPU."""
     batch_tokens: int = 10080
@@ -36,50 +41,62 @@ class Recipe:
     evaluate_lines: int = 200
     """Held-out lines to be put back in each."""
     patience: int = 0
-    """Evaluations without a better validation loss after which training stops; 0: it goes on."""
+    """Evaluations without a better validation loss after which the rate goes down to the end at
+    once; 0: the course is run as it is."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         return asdict(self)
 
+    def passes(self, *, workers: int, on_gpu: bool) -> tuple[int, int]:
+        """Tokens of a pass, and passes of each worker in a step.
 
-_PARTS = {"shape": Shape, "mixture": Mixture, "optimiser": Optimiser}
+        Raises `ConfigError` where the step would not be the recipe's.
+        """
+        share, most = self.batch_tokens // workers, self.pass_tokens
+        size = min(self.cuda_pass_tokens if on_gpu else most, share)
+        while size > 0 and not divides_well(size, self.shape.context):
+            size -= 1
+        count = max(1, round(self.batch_tokens / (max(size, 1) * workers)))
+        real = count * size * workers
+        if abs(real - self.batch_tokens) > TOLERANCE * self.batch_tokens:
+            raise ConfigError(
+                f"recipe {self.name}: {workers} workers cannot share a step of batch_tokens"
+                f" {self.batch_tokens}: passes of {size} tokens make it {real}",
+                hint=f"--set batch_tokens={real}" if real else "fewer workers",
+            )
+        return size, count
 
 
 def recipe_of(found: Mapping[str, Any], *, where: str) -> Recipe:
     """The recipe in a mapping. Raises `ConfigError` for unknown keys and impossible values."""
-    values: dict[str, Any] = {}
-    for key, value in _checked(found, Recipe, where).items():
-        if key in _PARTS:
-            kind = _PARTS[key]
-            try:
-                values[key] = kind(**_checked(value, kind, f"{where}: {key}"))
-            except TypeError as error:
-                raise ConfigError(f"{where}: {key}: {error}") from None
-        else:
-            values[key] = value
-    try:
-        return Recipe(**values)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}", hint="see `trueval train model --help`") from None
+    recipe: Recipe = made(Recipe, found, where)
+    for key in ("pass_tokens", "cuda_pass_tokens"):
+        size = getattr(recipe, key)
+        if not divides_well(size, recipe.shape.context):
+            raise ConfigError(
+                f"{where}: {key} {size} has too few divisors, and those are the lengths of rows",
+                hint=f"--set {key}=2520, or a multiple of it",
+            )
+    if recipe.mixture.ends + recipe.mixture.edits > 1:
+        raise ConfigError(f"{where}: mixture: ends and edits are shares of all rows, together <= 1")
+    return recipe
 
 
 def load_recipe(name: str, *, changes: tuple[str, ...] = ()) -> Recipe:
     """A recipe of ours by name, or of a YAML file, with changes like `optimiser.rate=3e-3`."""
-    import yaml
-
     ours = {
         each.name.removesuffix(".yml"): each
-        for each in _folder().iterdir()
+        for each in (files("trueval.tuning") / "recipes").iterdir()
         if each.name.endswith(".yml")
     }
-    if name in ours:
-        text = ours[name].read_text(encoding="utf-8")
-    elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
-    else:
+    path: Any = ours.get(name) or Path(name)
+    if not path.is_file():
         raise ConfigError(f"no recipe {name!r}", hint=did_you_mean(name, ours))
-    found = yaml.safe_load(text)
+    try:
+        found = _yaml(path.read_text(encoding="utf-8"), f"recipe {name}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"recipe {name} cannot be read: {error}") from None
     if not isinstance(found, dict):
         raise ConfigError(f"recipe {name}: no mapping of keys to values")
     found.setdefault("name", Path(name).stem)
@@ -88,42 +105,25 @@ def load_recipe(name: str, *, changes: tuple[str, ...] = ()) -> Recipe:
     return recipe_of(found, where=f"recipe {name}")
 
 
-def _folder() -> Any:
-    return files("trueval.tuning") / "recipes"
-
-
 def _change(found: dict[str, Any], change: str) -> None:
-    import yaml
-
     path, sign, value = change.partition("=")
     if not sign:
         raise ConfigError(f"--set {change!r} changes nothing", hint="--set optimiser.rate=0.003")
     *outer, last = path.split(".")
     for key in outer:
         found = found.setdefault(key, {})
-    # YAML 1.1 reads 1e-3 as text.
-    read = yaml.safe_load(value)
+        if not isinstance(found, dict):
+            raise ConfigError(
+                f"--set {change}: {key} has no parts", hint=f"--set {key}=VALUE sets it"
+            )
+    found[last] = _yaml(value, f"--set {change}")
+
+
+def _yaml(text: str, where: str) -> Any:
+    import yaml
+
     try:
-        found[last] = float(read) if isinstance(read, str) else read
-    except ValueError:
-        found[last] = read
-
-
-def _checked(found: Any, kind: Any, where: str) -> dict[str, Any]:
-    """The keys of a mapping, all known to a class; numbers written as text are made numbers."""
-    if not isinstance(found, Mapping):
-        raise ConfigError(f"{where}: {found!r} is no mapping of keys to values")
-    known = {each.name: each for each in fields(kind)}
-    for key in found:
-        if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}", hint=did_you_mean(str(key), known))
-    made = {}
-    for key, value in found.items():
-        numeric = known[key].type in ("float", "int")
-        if numeric and (isinstance(value, bool) or not isinstance(value, int | float)):
-            try:
-                value = float(value)
-            except (TypeError, ValueError):
-                raise ConfigError(f"{where}: {key} is a number, not {value!r}") from None
-        made[key] = tuple(value) if isinstance(value, list) else value
-    return made
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        said = " ".join(str(error).split())
+        raise ConfigError(f"{where} is no YAML: {said}") from None

@@ -1,7 +1,7 @@
 """The training loop: steps, evaluations, checkpoints, and an end in time.
 
-A run of a number of steps is a function of its recipe and data: interrupted and resumed, on one
-machine with one number of threads, it gives the same weights bit for bit. A run of a number of
+A run of a number of steps is a function of its recipe and data: interrupted and resumed, on one CPU
+with one number of threads, it gives the same weights bit for bit. A run of a number of
 minutes follows the clock, so it is not; time that a run does not work does not count.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,17 @@ import torch
 from trueval.errors import ConfigError
 from trueval.tuning.batches import Batches, Tokens
 from trueval.tuning.checkpoint import load_state, save_state
+from trueval.tuning.course import Course, Ending
 from trueval.tuning.curves import Curves
 from trueval.tuning.evaluation import Evaluation, Evaluator
-from trueval.tuning.gradients import Feed, Workers, explain_not_finite, step_gradients
+from trueval.tuning.gradients import (
+    Feed,
+    Workers,
+    check_master,
+    not_finite,
+    pass_gradients,
+    step_gradients,
+)
 from trueval.tuning.masking import MOST_JOINS, Vocabulary
 from trueval.tuning.net import Weights, initial, master_gradients, working_copy
 from trueval.tuning.optim import Optimisation
@@ -33,44 +41,6 @@ SAVE_EVERY_S = 300.0
 LOG_EVERY_S = 5.0
 LEAST_STEPS = 25
 """Between two evaluations."""
-
-
-@dataclass(slots=True)
-class Course:
-    """How far a training is."""
-
-    step: int = 0
-    tokens: int = 0
-    hidden: int = 0
-    """Tokens that carried loss."""
-    seconds: float = 0.0
-    """Time at work, over all runs."""
-    progress: float = 0.0
-    loss: float = math.nan
-    """Of training, smoothed."""
-    evaluations: int = 0
-    evaluated_at: int = 0
-    """The step of the last one."""
-    best: float = math.inf
-    """The lowest validation loss."""
-    worse: int = 0
-    """Evaluations since then."""
-    done: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """When a training ends; of two given ends, the one that comes first."""
-
-    steps: int | None = None
-    minutes: float | None = None
-
-    def progress(self, course: Course) -> float:
-        """Share of the training that is over."""
-        by_steps = course.step / self.steps if self.steps else 0.0
-        # Time for the last evaluation and the model's files is set aside.
-        limit = max(1.0, (self.minutes or 0) * 60 - min(20.0, (self.minutes or 0) * 3))
-        return max(by_steps, course.seconds / limit if self.minutes else 0.0)
 
 
 class Trainer:
@@ -90,11 +60,13 @@ class Trainer:
         dtype: torch.dtype = torch.bfloat16,
         compiled: bool = False,
         start: Weights | None = None,
+        origin: Mapping[str, Any] | None = None,
         watch: Callable[[Course], None] = lambda _: None,
         said: Callable[[Course, Evaluation], None] = lambda _, __: None,
     ) -> None:
-        """`start`: master weights to begin with, instead of random ones. `watch` is called after
-        each step, `said` after each evaluation.
+        """`start`: master weights to begin with, instead of random ones. `origin`: facts of data
+        and start, which a resumed run must share. `watch` is called after each step, `said` after
+        each evaluation.
         """
         self.recipe, self.out, self.vocabulary = recipe, out, vocabulary
         self.ending = ending or Ending(steps=recipe.steps)
@@ -102,6 +74,7 @@ class Trainer:
         self.workers = workers or Workers()
         self.course, self.stop = Course(), False
         self._dtype, self._watch, self._said = dtype, watch, said
+        self._origin = dict(origin or {})
         shape = recipe.shape
         if shape.vocabulary < vocabulary.size:
             raise ConfigError(
@@ -109,7 +82,9 @@ class Trainer:
                 hint=f"--set shape.vocabulary={vocabulary.size}",
             )
         on_gpu = self.device.type == "cuda"
-        size = recipe.cuda_pass_tokens if on_gpu else recipe.pass_tokens
+        count = self.workers.count
+        size, self._passes = recipe.passes(workers=count, on_gpu=on_gpu)
+        self._step_tokens = self._passes * size * count
         self._plain = Plain(compiled=compiled) if on_gpu else None
         self.master = {
             name: weight.to(self.device)
@@ -118,7 +93,6 @@ class Trainer:
         self.optimisation = Optimisation(recipe.optimiser, self.master, shape)
         slack = MOST_JOINS if recipe.mixture.edits else 0
         batches = Batches(train, size=size, context=shape.context, seed=recipe.seed, slack=slack)
-        count = self.workers.count
         self._feed = Feed(
             batches,
             vocabulary,
@@ -127,8 +101,6 @@ class Trainer:
             ahead=12 if on_gpu else 0,
             stride=count,
         )
-        self._passes = max(1, round(recipe.batch_tokens / (size * count)))
-        self._step_tokens = self._passes * size * count
         self._evaluator = Evaluator(
             validation,
             vocabulary,
@@ -149,28 +121,41 @@ class Trainer:
         """Go on from the checkpoint in `out`. Raises `ConfigError` when it is of another recipe."""
         state = load_state(self.out, self.device)
         mine = self._facts()
-        if state["facts"] != mine:
-            key = next(k for k in mine if state["facts"].get(k) != mine[k])
+        theirs = state.get("facts") or {}
+        if theirs != mine:
+            key = next(k for k in mine | theirs if theirs.get(k) != mine.get(k))
             raise ConfigError(
-                f"{self.out} was begun otherwise: {key} was {state['facts'].get(key)!r} and is now"
-                f" {mine[key]!r}",
+                f"{self.out} was begun otherwise: {key} was {theirs.get(key)!r} and is now"
+                f" {mine.get(key)!r}",
                 hint="resume with the same recipe and data, or begin in another folder",
             )
         for name, weight in state["master"].items():
             self.master[name].copy_(weight)
         self.optimisation.load(state["optimiser"])
-        self.course = Course(**state["course"])
-        # The end may have been moved since.
-        self.course.progress = self._own_progress = self.ending.progress(self.course)
-        stopped_early = 0 < self.recipe.patience <= self.course.worse
-        self.course.done = self.course.progress >= 1.0 or stopped_early
+        self._go_on_from(Course(**state["course"]))
+        if state["evaluation"]:
+            self.evaluation = Evaluation(**state["evaluation"])
         if self.leads:
             self.curves.keep_until(self.course.step)
+
+    def _go_on_from(self, course: Course) -> None:
+        before, course.progress = course.progress, self.ending.progress(course)
+        if course.progress < before:
+            # The end was moved: what is due is counted anew, and so is patience.
+            course.skipped, course.worse = 0.0, 0
+            course.progress = self.ending.progress(course)
+            every = self.recipe.evaluate_every or 1.0
+            course.evaluations = min(course.evaluations, int(course.progress / every))
+        course.done = course.progress >= 1.0
+        self.course, self._clock, self._skip = course, course.seconds, course.skipped
 
     def run(self) -> bool:
         """Train to the end, or until `stop` is set: whether the end was reached."""
         (self.out / "training").mkdir(parents=True, exist_ok=True)
-        course, saved, logged = self.course, time.monotonic(), 0.0
+        course, logged = self.course, 0.0
+        if not course.done:
+            self._warm()
+        saved = time.monotonic()
         while not course.done:
             begun = time.monotonic()
             norm = self._step()
@@ -193,37 +178,62 @@ class Trainer:
         self.save()
         return course.done
 
+    def _warm(self) -> None:
+        """One pass for nothing where a compiler and libraries get ready: no clock counts that."""
+        if self._plain is None:
+            return
+        working = working_copy(self.master, self._dtype, self.device)
+        rows = self._feed.make(self._first_pass)
+        float(pass_gradients(working, self.recipe.shape, rows, self._plain)[0])
+
+    @property
+    def _first_pass(self) -> int:
+        return self.course.step * self._passes * self.workers.count + self.workers.rank
+
     def _measure_time(self, begun: float) -> None:
-        self.course.seconds += time.monotonic() - begun
-        own = self.ending.progress(self.course)
-        # Steps are counted alike by all workers; of clocks the first worker's counts.
-        if self.workers.count == 1 or not self.ending.minutes:
-            self.course.progress = own
-            self.course.done |= own >= 1.0
-        self._own_progress = own
+        self._clock += time.monotonic() - begun
+        # Of several workers all go by what the first one tells: by its clock, and its patience.
+        if self.workers.count == 1:
+            self._follow(self._clock, self._skip)
+        self._advance()
+
+    def _follow(self, seconds: float, skipped: float) -> None:
+        self.course.seconds, self.course.skipped = seconds, skipped
+
+    def _advance(self) -> None:
+        self.course.progress = self.ending.progress(self.course)
+        self.course.done = self.course.progress >= 1.0
 
     def _step(self) -> float:
         """One step: the norm of its gradient."""
         course, recipe = self.course, self.recipe
         working = working_copy(self.master, self._dtype, self.device)
-        first = course.step * self._passes * self.workers.count + self.workers.rank
-        numbers = [first + i * self.workers.count for i in range(self._passes)]
-        tell = (self._own_progress, float(self.stop)) if self.workers.count > 1 else ()
+        numbers = [self._first_pass + i * self.workers.count for i in range(self._passes)]
+        several = self.workers.count > 1
+        tell = (self._clock, self._skip, float(self.stop)) if several else ()
         sums = step_gradients(
             working, recipe.shape, self._feed, numbers, self.workers, plain=self._plain, tell=tell
         )
         if tell:
-            # All follow the first worker's clock, and stop after the same step.
-            course.progress, self._stopping = sums.agreed[0], bool(sums.agreed[1])
-            course.done |= course.progress >= 1.0
+            seconds, skipped, stop = sums.agreed
+            self._follow(seconds, skipped)
+            self._stopping = bool(stop)
+            self._advance()
         gradients = master_gradients(self.master, sums.gradients)
         if not math.isfinite(sums.loss) or not _finite(gradients):
-            raise explain_not_finite(
-                course.step, self.master, working, recipe.shape, self._feed, numbers, self._plain
+            raise not_finite(
+                course.step,
+                self.master,
+                working,
+                recipe.shape,
+                self._feed,
+                numbers,
+                self._plain,
+                self.workers,
             )
-        norm: float = self.optimisation.step(
-            self.master, gradients, recipe.optimiser.factor(course.progress)
-        )
+        factor = recipe.optimiser.factor(course.progress, course.step)
+        norm: float = self.optimisation.step(self.master, gradients, factor)
+        self._rate = recipe.optimiser.rate * factor
         course.step += 1
         course.tokens += self._step_tokens
         course.hidden += sums.hidden
@@ -231,7 +241,12 @@ class Trainer:
         course.loss = course.loss + 0.02 * (sums.loss - course.loss) if known else sums.loss
         return norm
 
-    _own_progress = 0.0
+    _clock = 0.0
+    """Seconds at work by this worker's own clock."""
+    _skip = 0.0
+    """The share of the training to leave out, as this worker sees it."""
+    _rate = 0.0
+    """Of the last step."""
     _stopping = False
 
     def _due(self) -> bool:
@@ -253,13 +268,20 @@ class Trainer:
         better = found.validation < course.best
         course.best = min(course.best, found.validation)
         course.worse = 0 if better else course.worse + 1
-        if self.recipe.patience and course.worse >= self.recipe.patience:
-            course.done = True
+        self._lose_patience()
         if self.leads:
             self.curves.add(
                 step=course.step, tokens=course.tokens, minutes=course.seconds / 60, **asdict(found)
             )
             self._said(course, found)
+
+    def _lose_patience(self) -> None:
+        """Go on where the rate falls to its end: weights at a high rate are not what to ship."""
+        course, falls = self.course, self.recipe.optimiser.falls_from
+        if 0 < self.recipe.patience <= course.worse and course.progress < falls:
+            self._skip = course.skipped + falls - course.progress
+            every = self.recipe.evaluate_every or 1.0
+            course.evaluations = max(course.evaluations, int(falls / every))
 
     def _log(self, norm: float) -> None:
         course = self.course
@@ -268,12 +290,13 @@ class Trainer:
             tokens=course.tokens,
             minutes=round(course.seconds / 60, 4),
             loss=round(course.loss, 5),
-            rate=self.recipe.optimiser.rate * self.recipe.optimiser.factor(course.progress),
+            rate=self._rate,
             norm=round(norm, 4),
         )
 
     def save(self) -> None:
-        """Write the checkpoint that `resume` goes on from."""
+        """Write the checkpoint that `resume` goes on from; never one that is not finite."""
+        check_master(self.master, f"after step {self.course.step}")
         if self.leads:
             save_state(
                 self.out,
@@ -282,6 +305,7 @@ class Trainer:
                     "master": self.master,
                     "optimiser": self.optimisation.state(),
                     "course": asdict(self.course),
+                    "evaluation": asdict(self.evaluation) if self.evaluation else None,
                 },
             )
 
@@ -292,7 +316,8 @@ class Trainer:
             for k, v in self.recipe.as_dict().items()
             if k not in ("steps", "patience", "evaluate_every", "evaluate_lines")
         }
-        return facts | {"workers": self.workers.count, "vocabulary": self.vocabulary.size}
+        facts |= {"workers": self.workers.count, "vocabulary": self.vocabulary.size}
+        return facts | {"device": self.device.type} | self._origin
 
 
 def _finite(gradients: Weights) -> bool:

@@ -19,16 +19,17 @@ class Deadline:
 
     - it has used `timeout_s` of CPU, in all its threads;
     - or it sleeps, and twice `timeout_s` have passed in which it was not waiting for a core;
-    - or three times `timeout_s` have passed on the wall; ten times for one that runs only when
-      nothing else does. Such a one is put on a par with others after five, so that a busy
-      machine cannot turn it into a timeout.
+    - or three times `timeout_s` have passed in which it was not waiting for a core;
+    - or ten times have passed on the wall. One that runs only when nothing else does is put on a
+      par with others after five, so that a busy machine cannot turn it into a timeout.
     """
 
     def __init__(self, pid: int, timeout_s: float, waited_s: float, idle: bool) -> None:
         self._pid, self._timeout_s, self._idle = pid, timeout_s, idle
         # As if it had run without a pause: the checker's own time is not the candidate's.
         self._started = time.monotonic() - waited_s
-        self._backstop_s = timeout_s * (WALL_FACTOR_IDLE if idle else WALL_FACTOR)
+        self._backstop_s = timeout_s * WALL_FACTOR_IDLE
+        self._served_s = self._backstop_s if idle else timeout_s * WALL_FACTOR
         self.reason = ""
         """Why the time is up, once it is."""
 
@@ -45,13 +46,12 @@ class Deadline:
         if self._idle and wall_s > self._backstop_s / 2:
             self._idle = False
             _on_a_par(self._pid)
-        if wall_s >= self._backstop_s:
-            self.reason = f"timeout (wall): {wall_s:.1f} s of wall time"
-        elif (cpu_s := _cpu_s(self._pid)) >= self._timeout_s:
+        served_s = wall_s - _waited_s(self._pid)
+        if (cpu_s := _cpu_s(self._pid)) >= self._timeout_s:
             self.reason = f"timeout (cpu): {cpu_s:.1f} s of CPU time"
-        elif wall_s - _waited_s(self._pid) >= SLEEPING_FACTOR * self._timeout_s and _sleeps(
-            self._pid
-        ):
+        elif served_s >= self._served_s or wall_s >= self._backstop_s:
+            self.reason = f"timeout (wall): {wall_s:.1f} s of wall time"
+        elif served_s >= SLEEPING_FACTOR * self._timeout_s and _sleeps(self._pid):
             self.reason = f"timeout (wall): asleep after {wall_s:.1f} s"
         return bool(self.reason)
 
