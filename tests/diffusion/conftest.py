@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import one_at_a_time
+
 torch = pytest.importorskip("torch")
 
 
@@ -20,11 +22,12 @@ def trained_folder(request: pytest.FixtureRequest) -> Path:
     text = Path(trained.__file__).read_bytes() + torch.__version__.encode()
     name = f"grammar-{hashlib.sha256(text).hexdigest()[:12]}"
     folder: Path = request.config.cache.mkdir(name)
-    if not (folder / "tokenizer.json").is_file():
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # its matmuls are too small to share
-        trained.save(trained.train(), folder)
-        torch.set_num_threads(threads)
+    with one_at_a_time(folder / "lock"):
+        if not (folder / "tokenizer.json").is_file():
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)  # its matmuls are too small to share
+            trained.save(trained.train(), folder)
+            torch.set_num_threads(threads)
     return folder
 
 

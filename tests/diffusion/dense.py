@@ -101,7 +101,7 @@ def step(
         best = logp.exp().sort(1, descending=True).values
         score = {
             "maskgit_plus": torch.tensor(sure, dtype=torch.float64),
-            "topk_margin": (best[:, 0] - best[:, 1]).float().double(),
+            "topk_margin": best[:, 0] - best[:, 1],
             "entropy": torch.special.xlogy(logp.exp(), logp.exp()).sum(1).float().double(),
         }[name]
         if heat:

@@ -6,6 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+import torch
 from torch import Tensor
 
 from tests.diffusion import dense
@@ -13,6 +15,10 @@ from tests.diffusion.trained import IDS, Hole
 from trueval.diffusion.gaps import Gap
 from trueval.diffusion.noise import Noise
 from trueval.diffusion.settings import Settings
+
+_NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, _NO_GPU])]
+"""For what has to hold wherever a model runs."""
 
 
 def ids(text: str) -> tuple[int, ...]:
@@ -45,8 +51,6 @@ def garbled(hole: Hole, *, seed: int) -> Hole:
 
 def slowly(net: Any, gap: Gap, never: Sequence[int], mask: int) -> tuple[int, ...]:
     """The published loop for one gap: every step a dense pass over the whole canvas."""
-    import torch
-
     head, tail = torch.tensor(gap.prefix), torch.tensor(gap.suffix, dtype=torch.int64)
 
     def logits(tokens: Tensor) -> Tensor:

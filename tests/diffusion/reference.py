@@ -12,18 +12,23 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 
-def reference_logits(folder: Path, ids: Tensor) -> Tensor:
-    """Every output of a row of ids [L], unshifted: [L, vocab] float32, attention in both ways."""
+def reference_logits(folder: Path, ids: Tensor, block: int | None = None) -> Tensor:
+    """Every output of a row of ids [L], unshifted: [L, vocab] float32, attention in both ways.
+
+    `block`: each position sees the blocks of so many that end with its own.
+    """
     config = json.loads((folder / "config.json").read_text())
     tensors: dict[str, Tensor] = {}
     for path in folder.glob("*.safetensors"):
         tensors |= load_file(path)
     if config["model_type"] == "llada":
         return _llada(config, tensors, ids)
-    return _transformers(config, tensors, ids)
+    return _transformers(config, tensors, ids, block or len(ids))
 
 
-def _transformers(config: dict[str, Any], tensors: dict[str, Tensor], ids: Tensor) -> Tensor:
+def _transformers(
+    config: dict[str, Any], tensors: dict[str, Tensor], ids: Tensor, block: int
+) -> Tensor:
     import transformers
 
     three = "model.layers.0.self_attn.q_norm.weight" in tensors
@@ -37,12 +42,16 @@ def _transformers(config: dict[str, Any], tensors: dict[str, Tensor], ids: Tenso
     left = model.load_state_dict(tensors, strict=False)
     assert not left.unexpected_keys and set(left.missing_keys) <= {"lm_head.weight"}
     model.tie_weights()
-    open_mask = torch.zeros(1, 1, len(ids), len(ids))  # added to the scores: all may see all
+    # Added to the scores: a staircase, as SDAR's generate.py repeats a triangle of blocks.
+    count = -(-len(ids) // block)
+    stairs = torch.ones(count, count).tril().repeat_interleave(block, 0)
+    stairs = stairs.repeat_interleave(block, 1)[: len(ids), : len(ids)]
+    mask = torch.zeros_like(stairs).masked_fill(stairs == 0, -torch.inf)[None, None]
     with torch.no_grad():
-        # That the mask is taken as it is, and not made causal: the last token moves the first.
-        other = ids.clone()
-        other[-1] = (ids[-1] + 1) % 200
-        first = [model(row[None], attention_mask=open_mask).logits[0] for row in (ids, other)]
+        # That the mask is taken as it is, not made causal: a block's last token moves its first.
+        other, last = ids.clone(), min(block, len(ids)) - 1
+        other[last] = (ids[last] + 1) % 200
+        first = [model(row[None], attention_mask=mask).logits[0] for row in (ids, other)]
     assert not torch.allclose(first[0][0], first[1][0])
     return first[0].float()
 

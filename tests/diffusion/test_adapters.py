@@ -112,6 +112,20 @@ def test_an_own_checkpoint_must_name_its_mask(tmp_path: Path) -> None:
         adapter_for(edited(tmp_path, "trueval", trueval={"mask": 1}))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("end_ids", value) for value in (6, "6", [[6]], [True])),
+        *(("mask_id", value) for value in ("5", True)),
+        *(("block", value) for value in (0, "4")),
+        *(("shift", "no"), ("pad_id", [1])),
+    ],
+)
+def test_an_own_key_of_the_wrong_kind_is_refused(key: str, value: Any, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=f"`trueval` key '{key}' cannot be"):
+        adapter_for(edited(tmp_path, "trueval", trueval={"mask_id": 5, key: value}))
+
+
 @pytest.mark.parametrize("family", ["open-dcoder", "dream", "llada", "a2d"])
 def test_a_mask_that_is_the_pad_is_refused(family: str, tmp_path: Path) -> None:
     mask = token_ids(family)[EXPECTED[family]["mask"]]

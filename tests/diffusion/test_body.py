@@ -10,10 +10,13 @@ torch = pytest.importorskip("torch")
 if TYPE_CHECKING:
     from torch import Tensor
 
-from tests.diffusion.checkpoints import FAMILIES, config_of, write_checkpoint  # noqa: E402
+from tests.diffusion.checkpoints import FAMILIES, VOCAB, config_of, write_checkpoint  # noqa: E402
 from tests.diffusion.reference import reference_logits  # noqa: E402
 from trueval.diffusion.body import Body, Context  # noqa: E402
 from trueval.diffusion.model import Model, load_model  # noqa: E402
+
+BLOCKS = {"bd3lm": 32, "sdar": 4}
+"""Families whose positions see no later block than their own."""
 
 
 def row(length: int, seed: int = 0) -> Tensor:
@@ -28,8 +31,9 @@ def predictions(model: Model, ids: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_logits_are_those_of_a_plain_bidirectional_model(family: str, tmp_path: Path) -> None:
-    folder, ids = write_checkpoint(tmp_path, family), row(14)
-    ours, plain = predictions(load_model(folder), ids), reference_logits(folder, ids)[:-1]
+    folder, block = write_checkpoint(tmp_path, family), BLOCKS.get(family)
+    ids = row(14 if block is None else 70)
+    ours, plain = predictions(load_model(folder), ids), reference_logits(folder, ids, block)[:-1]
     assert plain.std() > 0.5
     torch.testing.assert_close(ours, plain, atol=1e-4, rtol=0)
 
@@ -44,6 +48,29 @@ def test_llada_s_scales_are_applied(key: str, value: bool, tmp_path: Path) -> No
         torch.testing.assert_close(after, before / width**0.5)
     else:
         assert not torch.allclose(after, before, atol=0.1)
+
+
+@pytest.mark.parametrize("family", BLOCKS)
+def test_a_position_sees_its_own_block_and_those_before(family: str, tmp_path: Path) -> None:
+    model, ids, block = load_model(write_checkpoint(tmp_path, family)), row(80), BLOCKS[family]
+    other = ids.clone()
+    other[2 * block - 1] = (ids[2 * block - 1] + 1) % 250
+    at = torch.arange(80)
+    (before,), (after,) = model.logits([ids], [at]), model.logits([other], [at])
+    moved = [not torch.allclose(a, b, atol=1e-5) for a, b in zip(before, after, strict=True)]
+    assert moved == [place >= block for place in range(80)]
+
+
+def test_a_torch_without_onednn_runs_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, ids = write_checkpoint(tmp_path, "dream"), row(14)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", object())  # as where its operators have no names
+    for dtype in ("float32", "bfloat16"):
+        assert predictions(load_model(folder, dtype=dtype), ids).shape == (13, VOCAB)
+    half = write_checkpoint(tmp_path / "half", "dream", config={"torch_dtype": "bfloat16"})
+    assert load_model(half, device="cpu").dtype == torch.float32
 
 
 @pytest.mark.parametrize("family", ["open-dcoder", "a2d", "llada"])

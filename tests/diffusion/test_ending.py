@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,9 +14,11 @@ from trueval.diffusion.adapters import Adapter  # noqa: E402
 from trueval.diffusion.canvas import Canvas  # noqa: E402
 from trueval.diffusion.engine import Engine  # noqa: E402
 from trueval.diffusion.gaps import Filling, Gap  # noqa: E402
+from trueval.diffusion.packs import Reader  # noqa: E402
 from trueval.diffusion.rules import RULES  # noqa: E402
 from trueval.diffusion.settings import Settings  # noqa: E402
 
+T = TypeVar("T")
 MASK, END, WORDS = 11, 10, 10
 STAY = [name for name, rule in RULES.items() if not rule.revisits]
 
@@ -27,8 +29,9 @@ class Chatter:
     context = 64
     adapter = Adapter(name="trueval", mask_id=MASK, shift=False, never=(MASK,), end_ids=(END,))
 
-    def logits(self, rows: Sequence[Tensor], at: Sequence[Tensor]) -> list[Tensor]:
-        return [self._of(row, places) for row, places in zip(rows, at, strict=True)]
+    def read(self, rows: Sequence[Tensor], at: Sequence[Tensor], reader: Reader[T]) -> list[T]:
+        said = [self._of(row, places) for row, places in zip(rows, at, strict=True)]
+        return [reader(index, iter([logits])) for index, logits in enumerate(said)]
 
     def _of(self, row: Tensor, at: Tensor) -> Tensor:
         weights = torch.arange(1, len(row) + 1)

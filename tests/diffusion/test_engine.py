@@ -16,7 +16,7 @@ from trueval.diffusion.canvas import Block, plan_blocks  # noqa: E402
 from trueval.diffusion.engine import Engine  # noqa: E402
 from trueval.diffusion.gaps import Filling, Gap, cut_context  # noqa: E402
 from trueval.diffusion.settings import SCHEDULED, Settings  # noqa: E402
-from trueval.errors import ConfigError  # noqa: E402
+from trueval.errors import BackendError, ConfigError, TruevalError  # noqa: E402
 
 
 def text(tokens: tuple[int, ...]) -> str:
@@ -166,8 +166,10 @@ def test_parallel_decoding_takes_few_passes(model: Any) -> None:
     assert passes < 0.5 * sum(len(hole.middle) for hole in many)
 
 
-def test_agreement_needs_an_approximation(model: Any) -> None:
+def test_agreement_needs_an_approximation_and_a_gap(model: Any) -> None:
     gap = gap_of(holes(1, seed=1)[0], Settings())
+    with pytest.raises(ValueError, match="sample of 0"):
+        measure_agreement(Engine(model), [replace(gap, settings=Settings(mode="cached"))], sample=0)
     with pytest.raises(ConfigError, match="one approximate mode"):
         measure_agreement(Engine(model), [gap])
 
@@ -200,6 +202,7 @@ def test_the_exact_twin_differs_in_the_mode_alone(settings: Settings, exact: Set
         (9, 9, 4, 2, [(2, 3), (4, 3), (3, 3)]),
         (9, 2, 1, None, [(5, 1), (4, 1)]),  # fewer steps than blocks: larger blocks
         (3, 64, 32, 5, [(3, 64)]),
+        (9, 2, 4, 3, [(3, 1), (4, 1), (2, 1)]),  # where they lay in training: more steps
     ],
 )
 def test_blocks_cover_the_gap_and_the_steps(
@@ -260,3 +263,57 @@ def test_what_cannot_be_filled_is_refused(model: Any) -> None:
     completes = replace(model.adapter, infills=False, block=4)
     with pytest.raises(ConfigError, match="sees no suffix"):
         cut_context(gap, completes, 128)
+
+
+# --------------------------------------------------------------------------- rows that fail
+
+
+class Damaged:
+    """A model whose logits are not finite for rows that begin with one token."""
+
+    def __init__(self, model: Any, token: int) -> None:
+        self.model, self.token = model, token
+        self.adapter, self.context = model.adapter, model.context
+
+    def read(self, rows: Any, at: Any, reader: Any) -> Any:
+        return self.model.read(rows, at, self._spoilt(rows, reader))
+
+    def windows(self, rows: Any, at: Any, over: Any, reader: Any) -> Any:
+        return self.model.windows(rows, at, over, self._spoilt(rows, reader))
+
+    def rewindow(self, windows: Any, rows: Any, at: Any, reader: Any) -> Any:
+        return self.model.rewindow(windows, rows, at, self._spoilt(rows, reader))
+
+    def _spoilt(self, rows: Any, reader: Any) -> Any:
+        def read(index: int, parts: Any) -> Any:
+            bad = int(rows[index][0]) == self.token
+            return reader(index, (part.fill_(torch.nan) if bad else part for part in parts))
+
+        return read
+
+
+@pytest.mark.parametrize("mode", ["exact", "cached"])
+def test_a_row_that_fails_leaves_and_the_others_are_filled(model: Any, mode: Any) -> None:
+    settings = Settings(steps=8, mode=mode)
+    good = [gap_of(hole, settings) for hole in holes(3, seed=9)]
+    bad = replace(good[1], prefix=ids("m") + good[1].prefix)
+    engine: Any = Engine(Damaged(model, ids("m")[0]))  # type: ignore[arg-type]
+    found: list[Filling] = []
+    errors: list[TruevalError] = []
+    for gap in (good[0], bad, good[1], replace(bad, sample_index=1), good[2]):
+        engine.submit(gap, found.append, errors.append)
+    while engine.step():
+        pass
+    by_name = {filling.tokens for filling in found}
+    assert by_name == {filling.tokens for filling in Engine(model).fill(good)}
+    assert len(found) == 3 and len(errors) == 2
+    assert all("not finite" in str(error) for error in errors)
+    assert len(engine.memo) == 0 and engine.canvases() == []
+
+
+def test_a_row_that_fails_with_nobody_to_tell_is_an_error(model: Any) -> None:
+    gap = gap_of(holes(1, seed=9)[0], Settings(steps=8))
+    engine: Any = Engine(Damaged(model, gap.prefix[0]))  # type: ignore[arg-type]
+    with pytest.raises(BackendError, match="not finite"):
+        engine.fill([gap])
+    assert not engine.step()

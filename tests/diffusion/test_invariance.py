@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-from tests.diffusion.gapwork import gap_of, garbled  # noqa: E402
+from tests.diffusion.gapwork import DEVICES, gap_of, garbled  # noqa: E402
 from tests.diffusion.trained import holes  # noqa: E402
 from trueval.diffusion.engine import Engine  # noqa: E402
 from trueval.diffusion.gaps import Filling, Gap  # noqa: E402
@@ -58,6 +58,19 @@ def test_batches_and_memo_change_nothing(
     filled = Engine(model, rows=rows, memo_mb=memo_mb).fill(gaps)
     assert tokens(filled) == tokens(alone)
     assert [filling.logp for filling in filled] == [filling.logp for filling in alone]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_batches_and_memo_change_nothing_in_bfloat16(
+    trained_folder: Any, gaps: list[Gap], device: str
+) -> None:
+    rough = load_model(trained_folder, device=device, dtype="bfloat16")
+    some = gaps[:: 1 if device == "cuda" else 2]
+    single = [Engine(rough, rows=1, memo_mb=0).fill([gap])[0] for gap in some]
+    for rows, memo_mb in ((32, 256), (5, 0)):
+        filled = Engine(rough, rows=rows, memo_mb=memo_mb).fill(some[::-1])[::-1]
+        assert tokens(filled) == tokens(single)
+        assert [filling.logp for filling in filled] == [filling.logp for filling in single]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -16,7 +16,7 @@ from trueval.diffusion.candidates import FEW, REFINED, grid  # noqa: E402
 from trueval.diffusion.holes import Hole, kind_of, library_holes  # noqa: E402
 from trueval.diffusion.infill import Infiller  # noqa: E402
 from trueval.diffusion.judge import Judge  # noqa: E402
-from trueval.diffusion.lengths import Found, Search, line_end  # noqa: E402
+from trueval.diffusion.lengths import Candidate, Found, Search, line_end  # noqa: E402
 from trueval.diffusion.settings import Settings  # noqa: E402
 from trueval.errors import ConfigError  # noqa: E402
 
@@ -88,18 +88,18 @@ def test_each_forward_is_counted_and_a_gap_is_looked_at_once(
     search: Search, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [hole] = cut(1, seed=8)
-    asked, inner = [], model.logits
+    asked, inner = [], model.read
 
-    def counting(rows: Any, at: Any) -> Any:
+    def counting(rows: Any, at: Any, reader: Any) -> Any:
         asked.extend(rows)
-        return inner(rows, at)
+        return inner(rows, at, reader)
 
     with monkeypatch.context() as patch:
-        patch.setattr(model, "logits", counting)
+        patch.setattr(model, "read", counting)
         [first], [again] = found_by(search, [hole]), found_by(search, [hole])
     assert first.forwards == len(asked)
-    assert again.forwards == 0
-    assert (again.length, again.candidates) == (first.length, first.candidates)
+    assert (again.length, again.kind) == (first.length, first.kind)
+    assert (again.forwards, again.candidates) == (0, ())
     drafted = [one for one in first.candidates if one.text is not None]
     most = sum(one.length for one in drafted) + len(drafted)
     probes = len(first.candidates)
@@ -108,19 +108,39 @@ def test_each_forward_is_counted_and_a_gap_is_looked_at_once(
     assert len(drafted) <= FEW
 
 
+def test_a_whole_task_is_remembered_until_its_next_samples(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Candidate(length=3, odds=1.0, prior=1.0, confidence=-1.0, text="abc", logp=-1.0)
+    looks: list[str] = []
+
+    def look(_judge: Judge, prefix: str, *_: object) -> Found:
+        looks.append(prefix)
+        return Found(length=3, kind="span", forwards=7, candidates=(one,))
+
+    monkeypatch.setattr(search, "_find", look)
+    # As many as the largest task has, in the order of a run: each sample of all of them.
+    asked = [(str(number), "x") for number in range(5815)] * 2
+    found = [search.find(*text, kind="span") for text in asked]
+    assert len(looks) == 5815
+    assert sum(one.forwards for one in found) == 5815 * 7
+    # What each was filled with would be a hundred times what the lengths take.
+    assert not any(known.candidates for known in search._known.values())
+
+
 def test_every_canvas_is_context_and_masks_or_what_the_model_said(
     search: Search, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The middle is nowhere to be seen: two holes with one context are one to the search."""
     [hole] = cut(1, seed=9)
     rows: list[Any] = []
-    inner = model.logits
+    inner = model.read
 
-    def watching(some: Any, at: Any) -> Any:
+    def watching(some: Any, at: Any, reader: Any) -> Any:
         rows.extend(row.tolist() for row in some)
-        return inner(some, at)
+        return inner(some, at, reader)
 
-    monkeypatch.setattr(model, "logits", watching)
+    monkeypatch.setattr(model, "read", watching)
     found_by(search, [hole])
     prefix, mask = model.encode(hole.prefix), model.adapter.mask_id
     probes = [row for row in rows if row[len(prefix)] == mask]

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 from tests.diffusion.checkpoints import CODE, FAMILIES, VOCAB, token_ids, write_checkpoint  # noqa: E402
+from tests.diffusion.gapwork import DEVICES  # noqa: E402
 from trueval.diffusion.model import Model, Window, load_model  # noqa: E402
-from trueval.diffusion.packs import length_bucket, output_bucket  # noqa: E402
+from trueval.diffusion.packs import length_bucket, output_bucket, whole  # noqa: E402
 from trueval.errors import BackendError, ConfigError, MissingExtraError  # noqa: E402
 
 
@@ -53,10 +54,19 @@ def test_packs_give_the_logits_of_rows_alone(folder: Path, dtype: str, rows: int
             assert (got - want).abs().mean() < 0.03 * want.std()
 
 
+@pytest.mark.parametrize("family", ["bd3lm", "sdar"])
+def test_packs_of_block_models_give_the_logits_of_rows_alone(family: str, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, family)
+    alone, packed = (load_model(folder, pack_rows=n) for n in (0, 3))
+    for want, got in zip(alone.logits(ROWS, AT), packed.logits(ROWS, AT), strict=True):
+        torch.testing.assert_close(got, want, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("pack_rows", [0, 4])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_neighbours_change_no_bit(folder: Path, dtype: str, pack_rows: int) -> None:
-    model = load_model(folder, dtype=dtype, pack_rows=pack_rows)
+def test_neighbours_change_no_bit(folder: Path, dtype: str, pack_rows: int, device: str) -> None:
+    model = load_model(folder, dtype=dtype, pack_rows=pack_rows, device=device)
     alone = [model.logits([ids], [at])[0] for ids, at in zip(ROWS, AT, strict=True)]
     order = [6, 2, 0, 5, 1, 4, 3, 0, 0]
     shuffled = model.logits([ROWS[i] for i in order], [AT[i] for i in order])
@@ -96,14 +106,14 @@ def test_a_row_longer_than_the_context_is_refused(model: Model) -> None:
 
 def again(model: Model, window: Window, ids: Tensor, at: Tensor) -> Tensor:
     """One window alone, computed anew."""
-    return model.rewindow([window], [ids], [at])[0]
+    return model.rewindow([window], [ids], [at], whole)[0]
 
 
-@pytest.mark.parametrize("family", ["open-dcoder", "a2d", "llada"])
+@pytest.mark.parametrize("family", ["open-dcoder", "a2d", "llada", "bd3lm", "sdar"])
 def test_a_window_right_after_a_full_pass_is_exact(family: str, tmp_path: Path) -> None:
     model, ids, at = load_model(write_checkpoint(tmp_path, family)), row(60), torch.arange(20, 32)
     full = model.logits([ids], [at])[0]
-    [(window, logits)] = model.windows([ids], [at], [at])
+    [(window, logits)] = model.windows([ids], [at], [at], whole)
     assert torch.equal(logits, full)
     torch.testing.assert_close(again(model, window, ids, at), full, atol=1e-5, rtol=0)
 
@@ -112,14 +122,14 @@ def test_a_window_right_after_a_full_pass_is_exact(family: str, tmp_path: Path) 
 def test_the_left_neighbour_is_in_a_shifted_window(family: str, width: int, tmp_path: Path) -> None:
     model = load_model(write_checkpoint(tmp_path, family))
     at = torch.arange(20, 32)
-    [(window, _)] = model.windows([row(60)], [at], [at])
+    [(window, _)] = model.windows([row(60)], [at], [at], whole)
     assert len(window.places) == width
     assert window.nbytes > 0
 
 
 def test_a_window_is_near_a_full_pass_after_its_tokens_change(model: Model) -> None:
     ids, at = row(60), torch.arange(20, 32)
-    [(window, before)] = model.windows([ids], [at], [at])
+    [(window, before)] = model.windows([ids], [at], [at], whole)
     changed = ids.clone()
     changed[22:25] = torch.tensor([1, 2, 3])
     full, near = model.logits([changed], [at])[0], again(model, window, changed, at)
@@ -130,7 +140,7 @@ def test_a_window_is_near_a_full_pass_after_its_tokens_change(model: Model) -> N
 
 def test_a_window_covers_what_may_change_though_less_is_asked_for(model: Model) -> None:
     ids, over = row(60), torch.arange(20, 32)
-    [(window, logits)] = model.windows([ids], [torch.tensor([25])], [over])
+    [(window, logits)] = model.windows([ids], [torch.tensor([25])], [over], whole)
     assert logits.shape == (1, VOCAB)
     found = again(model, window, ids, over)
     torch.testing.assert_close(found, model.logits([ids], [over])[0], atol=1e-5, rtol=0)
@@ -139,7 +149,7 @@ def test_a_window_covers_what_may_change_though_less_is_asked_for(model: Model) 
 @pytest.mark.parametrize("place", [18, 40])
 def test_what_lies_outside_of_a_window_is_not_computed(model: Model, place: int) -> None:
     ids, at = row(60), torch.arange(20, 32)
-    [(window, _)] = model.windows([ids], [at], [at])
+    [(window, _)] = model.windows([ids], [at], [at], whole)
     with pytest.raises(ValueError, match="outside of the window"):
         again(model, window, ids, torch.tensor([place]))
     ids[place] = (ids[place] + 1) % 250
@@ -147,10 +157,13 @@ def test_what_lies_outside_of_a_window_is_not_computed(model: Model, place: int)
         again(model, window, ids, at)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("pack_rows", [0, 8])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_neighbours_change_no_bit_of_a_window(folder: Path, dtype: str, pack_rows: int) -> None:
-    model = load_model(folder, dtype=dtype, pack_rows=pack_rows, device="cpu")
+def test_neighbours_change_no_bit_of_a_window(
+    folder: Path, dtype: str, pack_rows: int, device: str
+) -> None:
+    model = load_model(folder, dtype=dtype, pack_rows=pack_rows, device=device)
     ids = [row(40 + 3 * number, number) for number in range(11)]
     at = [torch.arange(10, 12 + 2 * number) for number in range(11)]
     changed = [line.clone() for line in ids]
@@ -159,8 +172,8 @@ def test_neighbours_change_no_bit_of_a_window(folder: Path, dtype: str, pack_row
 
     def logits(numbers: list[int]) -> dict[int, Tensor]:
         of, where = [ids[n] for n in numbers], [at[n] for n in numbers]
-        windows = [window for window, _ in model.windows(of, where, where)]
-        found = model.rewindow(windows, [changed[n] for n in numbers], where)
+        windows = [window for window, _ in model.windows(of, where, where, whole)]
+        found = model.rewindow(windows, [changed[n] for n in numbers], where, whole)
         return dict(zip(numbers, found, strict=True))
 
     alone = {n: logits([n])[n] for n in range(11)}
@@ -225,7 +238,10 @@ def test_the_family_can_be_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"dtype": "int8"}, "dtype 'int8'"), ({"device": "toaster"}, "unknown device 'toaster'")],
+    [
+        ({"dtype": "int8"}, "dtype 'int8'"),
+        *(({"device": n}, f"device '{n}'") for n in ("toaster", "mps", "xpu", "meta")),
+    ],
 )
 def test_an_option_that_cannot_be_meant_is_refused(
     folder: Path, options: dict[str, str], message: str
@@ -238,6 +254,16 @@ def test_an_option_that_cannot_be_meant_is_refused(
 def test_a_gpu_that_is_not_there_is_said_to_be_missing(folder: Path) -> None:
     with pytest.raises(BackendError, match="no GPU"):
         load_model(folder, device="cuda")
+
+
+def test_a_gpu_with_too_high_a_number_is_said_to_be_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(BackendError, match="no cuda:7") as caught:
+        load_model(folder, device="cuda:7")
+    assert caught.value.hint.endswith("cuda:0")
 
 
 @pytest.mark.parametrize("source", ["./nowhere", "nowhere", "/no/where/at/all"])

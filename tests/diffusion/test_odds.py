@@ -16,7 +16,7 @@ from torch import Tensor  # noqa: E402
 
 from tests.diffusion import dense  # noqa: E402
 from trueval.diffusion.noise import Noise  # noqa: E402
-from trueval.diffusion.odds import FRONT, Odds  # noqa: E402
+from trueval.diffusion.odds import FRONT, Odds, _weigh, _weigh_at_once  # noqa: E402
 from trueval.diffusion.settings import Settings  # noqa: E402
 from trueval.errors import BackendError  # noqa: E402
 
@@ -88,7 +88,7 @@ def test_margin_entropy_and_the_tokens_in_place_are_of_the_untruncated_distribut
     logp = (logits.double() / (temperature or 1)).log_softmax(1)
     best = torch.cat([logp.exp(), torch.zeros(3, 1)], 1).sort(1, descending=True).values
     near = {"rtol": 1e-4, "atol": 1e-6}
-    torch.testing.assert_close(odds.margin, (best[:, 0] - best[:, 1]).float(), **near)
+    torch.testing.assert_close(odds.margin, best[:, 0] - best[:, 1], **near)
     torch.testing.assert_close(odds.entropy, -(logp.exp() * logp).sum(1).float(), **near)
     torch.testing.assert_close(odds.own, logp.gather(1, own[:, None])[:, 0].float(), **near)
 
@@ -99,6 +99,48 @@ def test_near_certain_tokens_still_rank() -> None:
     logits[:, 7] = torch.tensor([0.0, 1.0])
     _, logp = Odds.of(logits, temperature=1.0, top_p=0.9).draw(torch.tensor([0.5, 0.5]).double())
     assert logp[0] < logp[1] < 0
+
+
+def test_margins_of_near_certain_positions_still_rank() -> None:
+    # In float32 all three are 1.
+    logits = torch.full((3, 10), -60.0)
+    logits[:, 7] = 0.0
+    logits[:, 2] = torch.tensor([-30.0, -20.0, -25.0])
+    margin = Odds.of(logits, temperature=1.0).margin
+    assert margin.argsort(descending=True).tolist() == [0, 2, 1] and margin[0] < 1
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"top_k": 3}, {"temperature": 0.0}, {"top_p": 0.5}], ids=str
+)
+def test_odds_in_parts_are_those_of_all_at_once(options: dict[str, Any]) -> None:
+    chosen = {"temperature": 0.8, "top_p": 0.95, "entropy": True, **options}
+    logits = logits_of("normal", 9, 2 * 32 * FRONT, 4)
+    logits[:3, 5] += 40  # the first part's fronts are shorter than the second's
+    logits[6] = 0
+    own = torch.arange(9)
+    at_once = Odds.of(logits.clone(), own=own, **chosen)
+    cuts = (slice(0, 3), slice(3, 5), slice(5, 9))
+    parts = [Odds.of(logits[cut].clone(), own=own[cut], **chosen) for cut in cuts]
+    joined = Odds.joined(parts)
+    for seed in range(20):
+        u = Noise(seed, "parts", 0).uniform(0, 9)
+        for a, b in zip(at_once.draw(u), joined.draw(u), strict=True):
+            assert torch.equal(a, b)
+    for name in ("kept", "total", "margin", "entropy", "own"):
+        assert torch.equal(getattr(at_once, name), getattr(joined, name))
+    assert list(at_once.raw) == list(joined.raw)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0])
+def test_the_way_that_a_gpu_weighs_gives_the_same(temperature: float) -> None:
+    logits = logits_of("sure", 5, 5000, 2)
+    logits[:, 7] = -torch.inf
+    best = logits.amax(1, keepdim=True)
+    by_row = _weigh(logits, best, temperature, with_entropy=True)
+    at_once = _weigh_at_once(logits, best, temperature, with_entropy=True)
+    for a, b in zip(by_row, at_once, strict=True):
+        torch.testing.assert_close(a, b)
 
 
 @pytest.mark.parametrize("top_p", [0.5, 0.95, 1.0])

@@ -32,17 +32,17 @@ class Watched:
         self.model, self.seen = model, list[Tensor]()
         self.adapter, self.context = model.adapter, model.context
 
-    def logits(self, rows: Sequence[Tensor], at: Sequence[Tensor]) -> list[Tensor]:
+    def read(self, rows: Sequence[Tensor], *rest: Any) -> Any:
         self.seen += [row.clone() for row in rows]
-        return self.model.logits(rows, at)
+        return self.model.read(rows, *rest)
 
-    def windows(self, rows: Sequence[Tensor], at: Sequence[Tensor], over: Sequence[Tensor]) -> Any:
+    def windows(self, rows: Sequence[Tensor], *rest: Any) -> Any:
         self.seen += [row.clone() for row in rows]
-        return self.model.windows(rows, at, over)
+        return self.model.windows(rows, *rest)
 
-    def rewindow(self, windows: Any, rows: Sequence[Tensor], at: Sequence[Tensor]) -> list[Tensor]:
+    def rewindow(self, windows: Any, rows: Sequence[Tensor], *rest: Any) -> Any:
         self.seen += [row.clone() for row in rows]
-        return self.model.rewindow(windows, rows, at)
+        return self.model.rewindow(windows, rows, *rest)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,9 +14,11 @@ from torch import Tensor  # noqa: E402
 from trueval.diffusion.adapters import Adapter  # noqa: E402
 from trueval.diffusion.engine import Engine  # noqa: E402
 from trueval.diffusion.gaps import Filling, Gap, cut_context  # noqa: E402
+from trueval.diffusion.packs import Reader  # noqa: E402
 from trueval.diffusion.settings import Settings  # noqa: E402
 from trueval.errors import ConfigError  # noqa: E402
 
+T = TypeVar("T")
 MASK, EXPAND, DELETE = 9, 8, 7
 WANTED = (0, 1, 2, 3, 4, 5, 0, 1)
 PREFIX, SUFFIX = (6, 6), (6,)
@@ -31,8 +33,9 @@ class Knowing:
         name="trueval", mask_id=MASK, shift=False, never=(MASK,), expand_id=EXPAND, delete_id=DELETE
     )
 
-    def logits(self, rows: Sequence[Tensor], at: Sequence[Tensor]) -> list[Tensor]:
-        return [self._of(row, places) for row, places in zip(rows, at, strict=True)]
+    def read(self, rows: Sequence[Tensor], at: Sequence[Tensor], reader: Reader[T]) -> list[T]:
+        said = [self._of(row, places) for row, places in zip(rows, at, strict=True)]
+        return [reader(index, iter([logits])) for index, logits in enumerate(said)]
 
     def _of(self, row: Tensor, at: Tensor) -> Tensor:
         gap = row[len(PREFIX) : len(row) - len(SUFFIX)].tolist()
@@ -125,7 +128,7 @@ def published(word: int, length: int, longest: int, *, delete_rest: bool) -> tup
             return tuple(gap)
         row = torch.tensor([word, word, *gap, *SUFFIX])
         masks = [n for n, token in enumerate(gap) if token == MASK]
-        [logits] = model.logits([row], [torch.tensor(masks) + len(PREFIX)])
+        logits = model._of(row, torch.tensor(masks) + len(PREFIX))
         logits[:, MASK] = -torch.inf
         if len(gap) == longest:
             logits[:, EXPAND] = -torch.inf

@@ -269,6 +269,21 @@ def test_remasking_by_temperature_follows_confidence() -> None:
     assert abs(first / count - expected) < 4 * (0.25 / count) ** 0.5
 
 
+def test_a_step_asks_its_noise_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    plain = Noise.uniform
+
+    def counting(self: Noise, step: int, count: int, stream: str = "draw") -> Tensor:
+        asked.append(stream)
+        return plain(self, step, count, stream)
+
+    monkeypatch.setattr(Noise, "uniform", counting)
+    model, choice = model_of(6, 0), Settings(sampler="remdm", steps=2)
+    run(model, 6, Noise(0, "rules", 9), choice)
+    # The last step reveals all that is left.
+    assert sorted(asked) == ["draw", "draw", "remask", "reveal"]
+
+
 def test_blocks_of_a_gap_draw_their_own_numbers() -> None:
     def block(first: int) -> Step:
         tokens = torch.full((4,), MASK)

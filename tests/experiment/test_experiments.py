@@ -32,8 +32,8 @@ def write(tmp_path: Path) -> Write:
 
     def to_file(**content: Any) -> Path:
         file = tmp_path / "file.yml"
-        top = {"task": "demo", "backend": "scripted", "output": str(tmp_path / "runs")}
-        top["grading"] = {"timeout_s": 1.0}  # the controls have an endless loop
+        top: dict[str, Any] = {"task": "demo", "backend": "scripted"}
+        top |= {"output": str(tmp_path / "runs"), "grading": {"timeout_s": 1.0}}
         file.write_text(yaml.safe_dump({**top, "cache": False, **content}, sort_keys=False))
         return file
 

@@ -218,6 +218,7 @@ async def test_an_approximate_mode_is_checked_against_exact(
     exact = await drawn(backend, *(request(index=n) for n in range(4)))
     # Another text is other tokens; the tokens of one text may differ.
     for one, other in zip(found, exact, strict=True):
+        assert "agrees" in one.denoising
         assert one.text == other.text or one.denoising["agrees"] is False
     assert not any("agrees" in one.denoising for one in exact)
 
@@ -237,7 +238,7 @@ async def test_what_the_engine_dies_of_is_a_failure_and_the_next_row_is_filled(
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(backend._denoisers[0].net, "logits", no_memory)
+        patch.setattr(backend._denoisers[0].net, "read", no_memory)
         assert "out of memory" in await failure(backend, request())
     assert (await drawn(backend, request()))[0].completion_tokens == 7
 

@@ -225,8 +225,23 @@ def _trueval(folder: Folder) -> Adapter:
         raise BackendError(f"{folder.called}: unknown `trueval` key {unknown[0]!r}", hint=hint)
     if facts.get("mask_id") is None:
         raise folder.no_mask("config.json names no mask_id under `trueval`")
+    for key, value in facts.items():
+        if value is not None and not _fits(key, value):
+            raise BackendError(
+                f"{folder.called}: the `trueval` key {key!r} cannot be {value!r}",
+                hint="end_ids is a list of ids, shift true or false, the others are whole numbers",
+            )
     own: dict[str, Any] = {"shift": True, **facts, "end_ids": tuple(facts.get("end_ids") or ())}
     return Adapter(name="trueval", layout=folder.qwen_layout(), **own)
+
+
+def _fits(key: str, value: object) -> bool:
+    """Whether a value is of the kind that an own key takes; ids are checked with all others'."""
+    if key == "shift":
+        return isinstance(value, bool)
+    if key == "end_ids":
+        return isinstance(value, list) and all(type(number) is int for number in value)
+    return type(value) is int and (key != "block" or value > 0)
 
 
 FAMILIES: Mapping[str, Callable[[Folder], Adapter]] = {

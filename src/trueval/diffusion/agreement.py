@@ -49,6 +49,8 @@ def measure_agreement(engine: Engine, gaps: Sequence[Gap], *, sample: int = 32) 
 
     All gaps are of one approximate mode. Raises `ConfigError` when there is nothing to compare.
     """
+    if sample < 1:
+        raise ValueError(f"agreement on a sample of {sample}")
     modes = {gap.settings.mode for gap in gaps}
     if len(modes) != 1 or "exact" in modes:
         raise ConfigError(

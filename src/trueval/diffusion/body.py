@@ -1,15 +1,17 @@
-"""A Qwen2-shaped transformer in which every position attends to every other.
+"""A Qwen2-shaped transformer in which positions attend to what stands behind them as well.
 
 RMS norms, grouped-query attention, rotary positions and SwiGLU (Qwen2, arXiv 2407.10671; Qwen3,
 arXiv 2505.09388, adds norms of queries and keys; LLaDA, arXiv 2502.09992, has the same arithmetic
-under other names). It computes outputs where they are asked for only: in the last layer all
-positions give keys and values, and no others than those asked for go on.
+under other names). Every position attends to every other; with blocks (BD3-LM, arXiv 2503.09573)
+to its own block and those before it. It computes outputs where they are asked for only: in the last
+layer all positions give keys and values, and no others than those asked for go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +19,7 @@ from torch import Tensor
 
 from trueval.diffusion.weights import Layer, Shape, Weights
 
-__all__ = ["Body", "Context"]
+__all__ = ["Body", "Context", "has_fast_bfloat16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,33 +35,49 @@ class Context:
         return sum(tensor.nbytes for tensor in (*self.keys, *self.values))
 
 
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is arithmetic of the machine's own there."""
+    if device.type != "cpu":
+        return True
+    ops = _onednn()
+    return ops is not None and bool(ops._is_mkldnn_bf16_supported())
+
+
+def _onednn() -> Any | None:
+    """The operators of oneDNN, where torch was built with it: elsewhere it has not even names."""
+    return torch.ops.mkldnn if torch.backends.mkldnn.is_available() else None
+
+
 def _packed(weight: Tensor) -> Tensor | None:
     """A weight as oneDNN wants it, on a CPU that has oneDNN.
 
     Otherwise each call lays it out anew (bfloat16: a fifth of the time of a matmul of 250 rows), or
     runs a kernel that is slow for few rows (float32: three times as slow for 12).
     """
-    ops = torch.ops.mkldnn
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    ops = _onednn()
+    if ops is None or weight.device.type != "cpu":
         return None
-    if weight.dtype != torch.float32 and not ops._is_mkldnn_bf16_supported():
+    if weight.dtype != torch.float32 and not has_fast_bfloat16(weight.device):
         return None
-    return ops._reorder_linear_weight(weight, 256)
+    packed: Tensor = ops._reorder_linear_weight(weight, 256)
+    return packed
 
 
 def _matmul(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
     """x [..., inputs] -> [..., outputs]"""
-    packed, run = _packed(weight), torch.ops.mkldnn._linear_pointwise
+    packed = _packed(weight)
     if packed is None:
         return lambda x: F.linear(x, weight, bias)
+    run = torch.ops.mkldnn._linear_pointwise
     return lambda x: run(x, packed, bias, "none", [], "")
 
 
 def _adder(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
     """x [..., inputs], rest [..., outputs] -> rest + x W"""
-    packed, run = _packed(weight), torch.ops.mkldnn._linear_pointwise
+    packed = _packed(weight)
     if packed is None:
         return lambda x, rest: rest + F.linear(x, weight, bias)
+    run = torch.ops.mkldnn._linear_pointwise
     return lambda x, rest: run.binary(x, rest, packed, bias, "add")
 
 
@@ -109,11 +127,14 @@ class _Block:
         return q, k.transpose(1, 2), values.transpose(1, 2)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """q [B, Q, H, D], k and v [B, G, L, D], mask [B, 1, 1, L] -> [B, Q, H * D]"""
+        """q [B, Q, H, D], k and v [B, G, L, D], mask [B, 1, 1 or Q, L] -> [B, Q, H * D]"""
         s = self.shape
         batch, queries = q.shape[:2]
-        if mask is not None and (short := mask.shape[-1] - k.shape[2]):
-            k, v = (F.pad(tensor, (0, 0, 0, short)) for tensor in (k, v))
+        if mask is not None:
+            if short := mask.shape[-1] - k.shape[2]:
+                k, v = (F.pad(tensor, (0, 0, 0, short)) for tensor in (k, v))
+            if mask.shape[2] > 1:
+                mask = mask.repeat(1, 1, s.heads // s.kv_heads, 1)  # as the queries are folded
         # The heads that share keys are queries of one longer row: attention minds no order of
         # queries, so keys and values need not be repeated.
         grouped = q.unflatten(2, (s.kv_heads, -1)).permute(0, 2, 3, 1, 4)  # [B, G, H/G, Q, D]
@@ -134,12 +155,14 @@ _Mix = Callable[[_Block, int, Tensor, Tensor, Tensor], Tensor]
 class Body:
     """A checkpoint's transformer and head. All of it runs without gradients."""
 
-    def __init__(self, shape: Shape, weights: Weights) -> None:
-        self.shape = shape
+    def __init__(self, shape: Shape, weights: Weights, *, block: int | None = None) -> None:
+        """`block`: positions attend to no later block than their own, of so many positions."""
+        self.shape, self._block = shape, block
         self.device, self.dtype = weights.embed.device, weights.embed.dtype
         self._embed, self._norm = weights.embed, weights.norm
         self._head = _matmul(weights.head, None)
         self._blocks = [_Block(layer, shape) for layer in weights.layers]
+        self._last = len(self._blocks) - 1
         self._turns = torch.empty(0)  # [2, L, D], grown on demand
 
     def hidden(
@@ -157,15 +180,16 @@ class Body:
         """
         length = ids.shape[1]
 
-        def mix(block: _Block, _: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        def mix(block: _Block, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             if context is not None:
                 k, v = k.contiguous(), v.contiguous()
                 context.keys.append(k)
                 context.values.append(v)
-            return block.attend(q, k, v, even)
+            return block.attend(q, k, v, asked if layer == self._last else even)
 
         with torch.inference_mode():
-            even = self._even(mask, length)
+            even = self._even(self._seen(torch.arange(length)[None], length, mask), length)
+            asked = _rows(even, out)
             return self._layers(ids, self._turn(length)[:, None, :, None], out, mix)
 
     def windows(
@@ -186,20 +210,25 @@ class Body:
 
         def mix(block: _Block, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             mixed = q.new_zeros(*q.shape[:2], q.shape[2] * q.shape[3])
-            for row, (at, context, even) in enumerate(zip(places, contexts, masks, strict=True)):
+            masks = asked if layer == self._last else even
+            for row, (at, context, mask) in enumerate(zip(places, contexts, masks, strict=True)):
                 keys, values = context.keys[layer], context.values[layer]
                 keys.index_copy_(2, at, k[row : row + 1, :, : len(at)])
                 values.index_copy_(2, at, v[row : row + 1, :, : len(at)])
-                mixed[row] = block.attend(q[row : row + 1], keys, values, even)[0]
+                mixed[row] = block.attend(q[row : row + 1], keys, values, mask)[0]
             return mixed
 
         with torch.inference_mode():
-            masks = [self._even(None, context.keys[0].shape[2]) for context in contexts]
             spots = torch.zeros_like(ids)
             for row, at in enumerate(places):
                 spots[row, : len(at)] = at
-            longest = max(context.keys[0].shape[2] for context in contexts)
-            return self._layers(ids, self._turn(longest)[:, spots, None], out, mix)
+            lengths = [context.keys[0].shape[2] for context in contexts]
+            even = [
+                self._even(self._seen(spots[row : row + 1], length), length)
+                for row, length in enumerate(lengths)
+            ]
+            asked = [_rows(mask, out[row : row + 1]) for row, mask in enumerate(even)]
+            return self._layers(ids, self._turn(max(lengths))[:, spots, None], out, mix)
 
     def _layers(self, ids: Tensor, turn: Tensor, out: Tensor, mix: _Mix) -> Tensor:
         x = F.embedding(ids, self._embed)
@@ -207,7 +236,7 @@ class Body:
         rows = torch.arange(ids.shape[0], device=self.device)[:, None]
         for index, block in enumerate(self._blocks):
             q, k, v = block.heads(x, turn)
-            if index == len(self._blocks) - 1:
+            if index == self._last:
                 x, q = x[rows, out], q[rows, out]
             x = block.feed(x, mix(block, index, q, k, v))
         return _rms(x, self._norm, self.shape.eps)
@@ -217,6 +246,17 @@ class Body:
         with torch.inference_mode():
             logits = self._head(hidden).float()
         return logits if self.shape.logit_scale == 1.0 else logits * self.shape.logit_scale
+
+    def _seen(self, at: Tensor, length: int, mask: Tensor | None = None) -> Tensor | None:
+        """What positions `at` [B, Q] see of a row: bool [B, 1, 1 or Q, L]; none = all of it.
+
+        mask [B, 1, 1, L]: the keys that any may see
+        """
+        if self._block is None:
+            return mask
+        keys = torch.arange(length, device=self.device) // self._block
+        seen = keys <= (at.to(self.device) // self._block)[:, None, :, None]
+        return seen if mask is None else seen & mask
 
     def _even(self, mask: Tensor | None, length: int) -> Tensor | None:
         """The mask for keys filled up to a multiple of 32, where attention is faster for it.
@@ -241,6 +281,13 @@ class Body:
             turns = (torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1))
             self._turns = torch.stack(turns).to(self.device)
         return self._turns[:, :length]
+
+
+def _rows(mask: Tensor | None, out: Tensor) -> Tensor | None:
+    """A mask's rows of the queries `out` [B, Q]: [1 or B, 1, 1 or L, K] -> [B, 1, 1 or Q, K]"""
+    if mask is None or mask.shape[2] == 1:
+        return mask
+    return mask.expand(len(out), -1, -1, -1).take_along_dim(out[:, None, :, None], dim=2)
 
 
 def _rms(x: Tensor, weight: Tensor, eps: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -33,8 +33,9 @@ def plan_blocks(
 ) -> list[Block]:
     """A gap in blocks from left to right, with the steps dealt out evenly.
 
-    Semi-autoregressive decoding as in LLaDA (arXiv 2502.09992). The first block may be shorter, and
-    no block goes without a step: where there are fewer steps than blocks, the blocks are larger.
+    Semi-autoregressive decoding as in LLaDA (arXiv 2502.09992). No block goes without a step: where
+    there are fewer steps than blocks, the blocks are larger. With `first`, the size of the first,
+    they lie where they lay in training, and are not moved: there are as many steps as it takes.
     """
     if length == 0:
         return []
@@ -42,8 +43,9 @@ def plan_blocks(
     sizes = [min(first or size, length)]
     while (left := length - sum(sizes)) > 0:
         sizes.append(min(size, left))
-    if len(sizes) > steps:
+    if first is None and len(sizes) > steps:
         return plan_blocks(length, steps, -(-length // steps))
+    steps = max(steps, len(sizes))
     ends = [steps * n // len(sizes) for n in range(len(sizes) + 1)]
     return [Block(size, b - a) for size, a, b in zip(sizes, ends[:-1], ends[1:], strict=True)]
 
@@ -69,6 +71,11 @@ class Canvas:
     block: int = 0
     first: int = 0
     """Where the block starts in the gap."""
+    numbered: int = 0
+    """How many positions noise has numbered in the blocks before: where those have shrunk, more
+    than there are, so that no number is used twice."""
+    widest: int = 0
+    """How many it has in this block."""
     index: int = 0
     """The block's next step."""
     forwards: int = 0
@@ -85,6 +92,9 @@ class Canvas:
         if not adapter.infills and adapter.block is not None:
             # Its blocks lie where they lay in training, whatever the prefix's length.
             size, first = adapter.block, adapter.block - len(margins.head) % adapter.block
+        elif size is None and not gap.suffix:
+            # As LLaDA's generate.py completes. A hole is filled at once: both of its ends are seen.
+            size = adapter.block
         canvas = cls(
             gap=gap,
             adapter=adapter,
@@ -110,12 +120,14 @@ class Canvas:
         """
         while self.block < len(self.blocks) and not self._is_told():
             block = self.blocks[self.block]
+            self.widest = max(self.widest, block.size)
             while self.index < block.steps and block.size:
                 step = self._step(block)
                 if bool(self.rule.may_change(step).any()):
                     return step
                 self.index += 1
             self.first += block.size
+            self.numbered, self.widest = self.numbered + self.widest, 0
             self.block, self.index = self.block + 1, 0
         return None
 
@@ -146,7 +158,7 @@ class Canvas:
             mask_id=self.adapter.mask_id,
             noise=self.noise,
             settings=self.gap.settings,
-            first=self.first,
+            first=self.numbered,
         )
 
     def asked(self, step: Step) -> Tensor:
@@ -155,8 +167,7 @@ class Canvas:
         A function of rule and canvas alone: how many outputs are computed can move their last bits,
         so what the memo holds has to be what a forward would give.
         """
-        compares = self.rule.revisits and self.rule.reads is self.rule.may_change
-        if compares:
+        if self.rule.compares:
             return torch.arange(len(step.tokens))
         return step.masked.nonzero().flatten()
 
@@ -186,8 +197,7 @@ class Canvas:
     def taste(self) -> Hashable:
         """What of the settings its odds depend on."""
         s, rule = self.gap.settings, self.rule
-        compares = rule.revisits and rule.reads is rule.may_change
-        kind = (compares, rule.needs_entropy, rule.needs_own)
+        kind = (rule.compares, rule.needs_entropy, rule.needs_own)
         return (s.temperature, s.top_p, s.top_k, kind, self.never)
 
     @property
@@ -205,19 +215,26 @@ class Canvas:
             never = (*never, adapter.expand_id)
         return never
 
-    def odds(self, step: Step, logits: Tensor) -> Odds:
-        """The odds of the positions asked for, from their logits, float32 [Q, vocabulary]."""
-        settings = self.gap.settings
-        own = step.tokens[self.asked(step)].to(logits.device) if self.rule.needs_own else None
-        return Odds.of(
-            logits,
-            temperature=settings.temperature,
-            top_k=settings.top_k,
-            top_p=settings.top_p,
-            never=self.never,
-            own=own,
-            entropy=self.rule.needs_entropy,
-        )
+    def odds(self, step: Step, parts: Iterable[Tensor]) -> Odds:
+        """The odds of the positions asked for, from their logits, some positions at a time.
+
+        parts: float32 [n, vocabulary] each
+        """
+        settings, asked, found = self.gap.settings, self.asked(step), list[Odds]()
+        for logits in parts:
+            at, asked = asked[: len(logits)], asked[len(logits) :]
+            own = step.tokens[at].to(logits.device) if self.rule.needs_own else None
+            odds = Odds.of(
+                logits,
+                temperature=settings.temperature,
+                top_k=settings.top_k,
+                top_p=settings.top_p,
+                never=self.never,
+                own=own,
+                entropy=self.rule.needs_entropy,
+            )
+            found.append(odds)
+        return Odds.joined(found)
 
     # ----------------------------------------------------------------------- what a step does
 
@@ -242,35 +259,21 @@ class Canvas:
         logp[gone] = 0.0
 
     def _resize(self) -> None:
-        """Make two masks of each drawn expand token and take out what was drawn to be deleted.
-
-        DreamOn (arXiv 2602.01326; its hub code takes out one mask, and its evaluation, with
-        `delete_rest`, every mask to the right as well). An expand token for which no room is left
-        stays one mask.
-        """
-        block, mask = self.blocks[self.block], self.adapter.mask_id
-        kept, logp, size = [], [], block.size
-        room = self.margins.limit - len(self.tokens)
-        here = range(self.first, self.first + block.size)
-        rest = False
-        for place, (token, odds) in enumerate(
-            zip(self.tokens.tolist(), self.logp.tolist(), strict=True)
-        ):
-            is_delete = token == self.adapter.delete_id
-            if place in here and (is_delete or (rest and token in (mask, self.adapter.expand_id))):
-                size, room, rest = size - 1, room + 1, self.gap.settings.delete_rest
-                continue
-            if place in here and token == self.adapter.expand_id:
-                copies = 2 if room > 0 else 1
-                size, room = size + copies - 1, room - copies + 1
-                kept += [mask] * copies
-                logp += [0.0] * copies
-                continue
-            kept.append(token)
-            logp.append(odds)
-        if size != block.size or mask in kept:
-            self.tokens, self.logp = torch.tensor(kept, dtype=torch.int64), torch.tensor(logp)
-            self.blocks[self.block] = Block(size, block.steps)
+        """Let the block's expand and delete tokens act."""
+        block, room = self.blocks[self.block], self.margins.limit - len(self.tokens)
+        here, end = slice(self.first, self.first + block.size), self.first + block.size
+        tokens, logp = _resized(
+            self.tokens[here].tolist(),
+            self.logp[here].tolist(),
+            room,
+            self.adapter,
+            delete_rest=self.gap.settings.delete_rest,
+        )
+        middle = torch.tensor(tokens, dtype=torch.int64)
+        self.tokens = torch.cat((self.tokens[: self.first], middle, self.tokens[end:]))
+        sure = torch.tensor(logp, dtype=torch.float32)
+        self.logp = torch.cat((self.logp[: self.first], sure, self.logp[end:]))
+        self.blocks[self.block] = Block(len(tokens), block.steps)
 
     @property
     def _resizes(self) -> bool:
@@ -313,3 +316,30 @@ class Canvas:
 def _no_draws(step: Step) -> Draws:
     blank = torch.zeros(len(step.tokens))
     return Draws(tokens=step.tokens, confidence=blank, margin=blank, entropy=blank, own=blank)
+
+
+def _resized(
+    tokens: Sequence[int],
+    logp: Sequence[float],
+    room: int,
+    adapter: Adapter,
+    *,
+    delete_rest: bool,
+) -> tuple[list[int], list[float]]:
+    """A block with two masks for each drawn expand token, and without what is to be deleted.
+
+    DreamOn (arXiv 2602.01326; its hub code takes out one mask, and its evaluation, with
+    `delete_rest`, every mask to the right as well). An expand token for which no room is left stays
+    one mask.
+    """
+    kept, sure, rest = list[int](), list[float](), False
+    for token, odds in zip(tokens, logp, strict=True):
+        expands = token == adapter.expand_id
+        if token == adapter.delete_id or (rest and (expands or token == adapter.mask_id)):
+            room, rest = room + 1, delete_rest
+            continue
+        copies = 2 if expands and room > 0 else 1
+        kept += [adapter.mask_id if expands else token] * copies
+        sure += [0.0 if expands else odds] * copies
+        room -= copies - 1
+    return kept, sure

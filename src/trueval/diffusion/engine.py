@@ -15,12 +15,15 @@ from trueval.diffusion.gaps import Filling, Gap
 from trueval.diffusion.memo import Memo
 from trueval.diffusion.model import Model
 from trueval.diffusion.odds import Odds
+from trueval.diffusion.packs import Parts
 from trueval.diffusion.rules import Step
-from trueval.diffusion.windows import Asked, Windowed, ask
+from trueval.diffusion.windows import Asked, Heard, Windowed, ask, hear
+from trueval.errors import TruevalError
 
 __all__ = ["Engine", "Filling", "Gap"]
 
 Done = Callable[[Filling], None]
+Failed = Callable[[TruevalError], None]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -29,6 +32,7 @@ class _Row:
 
     canvas: Canvas
     done: Done
+    failed: Failed | None
     windowed: Windowed | None
     step: Step | None = None
 
@@ -54,28 +58,34 @@ class Engine:
             raise ValueError(f"an engine of {rows} rows and {memo_mb} MB")
         self.model, self.rows = model, rows
         self.memo = Memo(memo_mb << 20)
-        self._queue: deque[tuple[Canvas, Done]] = deque()
+        self._queue: deque[tuple[Canvas, Done, Failed | None]] = deque()
         self._flight: list[_Row] = []
 
     def fill(self, gaps: Iterable[Gap]) -> list[Filling]:
-        """Fill gaps, and hand the fillings back in their order."""
+        """Fill gaps, and hand the fillings back in their order. After an error none is left."""
         found: dict[int, Filling] = {}
         count = 0
-        for index, gap in enumerate(gaps):
-            self.submit(gap, partial(found.__setitem__, index))
-            count += 1
-        while self.step():
-            pass
+        try:
+            for index, gap in enumerate(gaps):
+                self.submit(gap, partial(found.__setitem__, index))
+                count += 1
+            while self.step():
+                pass
+        except BaseException:
+            self.abandon()
+            raise
         return [found[index] for index in range(count)]
 
-    def submit(self, gap: Gap, done: Done) -> None:
+    def submit(self, gap: Gap, done: Done, failed: Failed | None = None) -> None:
         """Queue a gap; `done` is called from within a later `step`.
 
-        Raises `ConfigError` for a gap that this model cannot fill.
+        `failed` is called instead with an error that is this gap's alone, and the others go on;
+        without it `step` raises that error. Raises `ConfigError` for a gap that this model cannot
+        fill.
         """
         canvas = Canvas.of(gap, self.model.adapter, self.model.context)
         self.memo.hold(canvas.context)
-        self._queue.append((canvas, done))
+        self._queue.append((canvas, done, failed))
 
     def step(self) -> bool:
         """Run one round of forwards, one a row in flight at most. False when nothing is left."""
@@ -97,14 +107,33 @@ class Engine:
         exact = [row for row in waiting if row.windowed is None]
         if exact:
             self._ask(exact)
+        beside = [row for row in waiting if row.windowed is not None]
         wishes = [
             Asked(row.windowed, row.canvas, row.step)
-            for row in waiting
+            for row in beside
             if row.windowed is not None and row.step is not None
         ]
-        for wish, odds in zip(wishes, ask(self.model, wishes), strict=True):
-            wish.canvas.apply(wish.step, odds)
+        for row, heard in zip(beside, ask(self.model, wishes), strict=True):
+            self._take(row, heard)
         return bool(waiting)
+
+    def _take(self, row: _Row, heard: Heard) -> None:
+        """Run a row's step with what was heard of its canvas; without odds the row fails."""
+        assert row.step is not None
+        if not isinstance(heard, TruevalError):
+            row.canvas.apply(row.step, heard)
+            return
+        if row.failed is None:
+            raise heard
+        self._flight.remove(row)
+        row.failed(heard)
+        self._leave(row)
+
+    def _leave(self, row: _Row) -> None:
+        """Let go of what is known for a row's sake."""
+        self.memo.release(row.canvas.context)
+        if row.windowed is not None:
+            row.windowed.close()
 
     def _advance(self) -> list[_Row]:
         """Take every row up to a step that needs a forward, and fill the places that come free."""
@@ -116,13 +145,13 @@ class Engine:
             else:
                 # Told first: a gap that is submitted now finds what its context is known to say.
                 row.done(row.canvas.filling())
-                self.memo.release(row.canvas.context)
+                self._leave(row)
         return list(self._flight)
 
     def _enter(self) -> _Row:
-        canvas, done = self._queue.popleft()
-        windowed = None if canvas.gap.settings.mode == "exact" else Windowed()
-        return _Row(canvas=canvas, done=done, windowed=windowed)
+        canvas, done, failed = self._queue.popleft()
+        windowed = None if canvas.gap.settings.mode == "exact" else Windowed(self.memo)
+        return _Row(canvas=canvas, done=done, failed=failed, windowed=windowed)
 
     def _runs_dry(self, row: _Row) -> bool:
         """Run the steps that cost nothing. True when one came up that does, False at the end."""
@@ -157,15 +186,19 @@ class Engine:
                 questions[name] = _Question(ids=canvas.row, at=at)
             questions[name].rows.append(row)
         asked = list(questions.values())
-        answers = self.model.logits([q.ids for q in asked], [q.at for q in asked])
-        for (context, key), question, logits in zip(questions, asked, answers, strict=True):
+
+        def reader(index: int, parts: Parts) -> Heard:
+            row = asked[index].rows[0]
+            assert row.step is not None
+            return hear(row.canvas, row.step, parts)
+
+        answers = self.model.read([q.ids for q in asked], [q.at for q in asked], reader)
+        for (context, key), question, heard in zip(questions, asked, answers, strict=True):
+            if isinstance(heard, Odds):
+                self.memo.put(context, key, heard)
             first, *others = question.rows
-            assert first.step is not None
-            odds = first.canvas.odds(first.step, logits)
-            self.memo.put(context, key, odds)
             first.canvas.forwards += 1
             for row in others:
                 row.canvas.memo_hits += 1
             for row in question.rows:
-                assert row.step is not None
-                row.canvas.apply(row.step, odds)
+                self._take(row, heard)

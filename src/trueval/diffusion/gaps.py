@@ -16,7 +16,7 @@ class Gap:
     """One sample to be drawn: what stands around a gap, and how many tokens go into it."""
 
     prefix: tuple[int, ...]
-    """Token ids before the gap, without BOS: the engine writes that."""
+    """Token ids before the gap, without the BOS that the engine writes."""
     suffix: tuple[int, ...]
     """Token ids behind the gap; none = completion."""
     length: int
@@ -31,6 +31,8 @@ class Gap:
     """A model with expand and delete tokens may use them; False holds it to `length`."""
     longest: int | None = None
     """How many tokens expanding may lead to: by default 64, or half of what the model takes."""
+    bos: bool = True
+    """Begin with BOS, where the model has one; False where `prefix` brings what it needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ class Margins:
     """The context as the model sees it."""
 
     head: tuple[int, ...]
-    """BOS, where the model has one, and the prefix."""
+    """BOS, where the model has one and the prefix does not bring it, and the prefix."""
     tail: tuple[int, ...]
     """The suffix, and what closes the text where the model was trained on that."""
     cut: tuple[int, int]
@@ -98,12 +100,18 @@ def cut_context(gap: Gap, adapter: Adapter, context: int) -> Margins:
             f"{adapter.name} is a block-diffusion model: it completes, and sees no suffix",
             hint="use it for completion tasks, or another model for infilling",
         )
+    if not adapter.infills and gap.settings.block not in (None, adapter.block):
+        raise ConfigError(
+            f"{adapter.name} fills the blocks of {adapter.block} that it was trained in, and none"
+            f" of {gap.settings.block}",
+            hint="leave block out",
+        )
     if gap.settings.delete_rest and adapter.delete_id is None:
         raise ConfigError(
             f"delete_rest does nothing with {adapter.name}, which has no delete token",
             hint="leave delete_rest out",
         )
-    bos = () if adapter.bos_id is None else (adapter.bos_id,)
+    bos = () if adapter.bos_id is None or not gap.bos else (adapter.bos_id,)
     limit = gap.length
     if adapter.expand_id is not None and gap.resizes:
         limit = max(limit, min(64, context // 2) if gap.longest is None else gap.longest)

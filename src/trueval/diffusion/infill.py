@@ -47,7 +47,9 @@ class Infiller:
         self.search = Search(model)
 
     def fill(self, prefix: str, suffix: str = "", *, length: Length = 8, **options: Any) -> Filled:
-        """Fill one gap of `length` tokens. `options` are those of `fill_many`."""
+        """Fill one gap of `length` tokens. `options` are those of `fill_many` but for `samples`."""
+        if "samples" in options:
+            raise ConfigError("fill gives one sample", hint="fill_many gives several")
         return self.fill_many([(prefix, suffix)], length=length, **options)[0]
 
     def fill_many(
@@ -65,19 +67,24 @@ class Infiller:
 
         `length` is in tokens, for all or for each; with "search" the model finds it, for which it
         is calibrated once a checkpoint, and `hole` may say what is missing: "line", "lines" or
-        "span". Raises `ConfigError` for an impossible gap.
+        "span". Only then does a model that expands and deletes change it. Raises `ConfigError` for
+        an impossible gap.
         """
+        if samples < 1:
+            raise ConfigError(f"cannot draw {samples} samples", hint="samples is at least 1")
+        lengths = _lengths(length, len(texts))
         found = self._found(texts, hole) if length == "search" else [None] * len(texts)
         gaps = []
-        for number, (prefix, suffix) in enumerate(texts):
+        for number, ((prefix, suffix), searched) in enumerate(zip(texts, found, strict=True)):
             gap = Gap(
                 prefix=tuple(self.model.encode(prefix)),
                 suffix=tuple(self.model.encode(suffix)),
-                length=_length(length, number, found[number]),
+                length=lengths[number] if searched is None else searched.length,
                 problem_id=str(number),
                 seed=seed,
                 settings=settings or Settings(),
                 trace=trace,
+                resizes=searched is not None,
             )
             gaps += [replace(gap, sample_index=sample) for sample in range(samples)]
         fillings = self.engine.fill(gaps)
@@ -97,12 +104,17 @@ class Infiller:
         return Filled(text=said, filling=filling, found=found)
 
 
-def _length(length: Length | Sequence[int], number: int, found: Found | None) -> int:
-    if found is not None:
-        return found.length
+def _lengths(length: int | str | Sequence[int], count: int) -> Sequence[int]:
+    """The length of each of so many gaps; 0 where it is to be searched."""
+    if isinstance(length, int) or length == "search":
+        return [length if isinstance(length, int) else 0] * count
     if isinstance(length, str):
         raise ConfigError(f"no length of a gap: {length!r}", hint='a number, or "search"')
-    return length if isinstance(length, int) else length[number]
+    if len(length) != count:
+        raise ConfigError(
+            f"{len(length)} lengths for {count} gaps", hint="one number for all, or one for each"
+        )
+    return length
 
 
 def load(source: str | Path, *, rows: int = 8, memo_mb: int = 256, **options: Any) -> Infiller:

@@ -28,7 +28,9 @@ from trueval.errors import ConfigError, did_you_mean
 
 __all__ = ["Candidate", "Found", "Search", "line_end"]
 
-_REMEMBERED = 256
+_REMEMBERED = 8192
+"""Gaps. All problems of a task come before any of them comes again, so it is more than a task has;
+their candidates, with the texts they were filled with, are not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class Found:
     forwards: int
     """Passes over a canvas; 0 where the same gap's length was found before."""
     candidates: tuple[Candidate, ...]
-    """The best first; none where the prior alone decided."""
+    """The best first; none where the prior alone decided, or the length was found before."""
 
     def to_json(self, *, trace: bool) -> dict[str, Any]:
         """What a sample tells of it; the candidates only with `trace`."""
@@ -112,8 +114,9 @@ class Search:
         with self._lock:
             if known := self._known.get(name):
                 self._known.move_to_end(name)
-                return replace(known, forwards=0)
-            found = self._known[name] = self._find(judge, prefix, suffix, most)
+                return known
+            found = self._find(judge, prefix, suffix, most)
+            self._known[name] = replace(found, forwards=0, candidates=())
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
             return found

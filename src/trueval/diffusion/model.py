@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from trueval.diffusion.adapters import Adapter, adapter_for
-from trueval.diffusion.body import Body, Context
+from trueval.diffusion.body import Body, Context, has_fast_bfloat16
 from trueval.diffusion.folder import read_json
-from trueval.diffusion.packs import Packs, WindowPacks
+from trueval.diffusion.packs import Packs, Reader, WindowPacks, parts_of, whole
 from trueval.diffusion.tokens import Tokens, read_tokens
 from trueval.diffusion.weights import Shape, read_weights, shape_of
 from trueval.errors import BackendError, ConfigError, MissingExtraError
@@ -23,6 +23,7 @@ __all__ = ["Checkpoint", "Model", "Window", "all_devices", "load_model", "read_c
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 WINDOW_ROWS = 4
 """Windows computed together: at 0.5B on a CPU, four take little longer than one."""
+T = TypeVar("T")
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 
 
@@ -75,40 +76,51 @@ class Model:
         return self._tokens.decode(ids)
 
     def logits(self, rows: Sequence[Tensor], at: Sequence[Tensor]) -> list[Tensor]:
-        """The predictions for the tokens at some positions of each row.
+        """The predictions for the tokens at some positions of each row, all of them at once.
 
         rows: canvases [L] int64; at: positions [Q] int64 -> float32 [Q, vocab_size] each
 
         A shifted model predicts a token at the position before it; a token that has none before it
         is predicted at its own.
         """
-        return self._run(rows, at, None)
+        return self.read(rows, at, whole)
+
+    def read(self, rows: Sequence[Tensor], at: Sequence[Tensor], reader: Reader[T]) -> list[T]:
+        """What `reader` makes of each row's logits; they are gone before the next row's come."""
+        return self._run(rows, at, reader, None)
 
     def windows(
-        self, rows: Sequence[Tensor], at: Sequence[Tensor], over: Sequence[Tensor]
-    ) -> list[tuple[Window, Tensor]]:
-        """Full passes that keep what `rewindow` needs, and the logits as `logits` gives them.
+        self,
+        rows: Sequence[Tensor],
+        at: Sequence[Tensor],
+        over: Sequence[Tensor],
+        reader: Reader[T],
+    ) -> list[tuple[Window, T]]:
+        """Full passes that keep what `rewindow` needs, and what is read as by `read`.
 
         rows [L] int64; at [Q] int64; over [P] int64: every position whose token may change before
-        the next full pass -> a window and float32 [Q, vocab_size] for each
+        the next full pass
         """
         contexts = [Context(keys=[], values=[]) for _ in rows]
-        logits = self._run(rows, at, contexts)
+        said = self._run(rows, at, reader, contexts)
         found = []
         for row, asked, changing, context in zip(rows, at, over, contexts, strict=True):
             # With a shift, the position before a token is where it is predicted: it is new too.
             sources = (self._sources(row, asked), self._sources(row, changing))
             places = torch.cat((changing, *sources)).unique()
             found.append(Window(places=places, row=row.clone(), context=context))
-        return list(zip(found, logits, strict=True))
+        return list(zip(found, said, strict=True))
 
     def rewindow(
-        self, windows: Sequence[Window], rows: Sequence[Tensor], at: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """Logits of positions in windows, their tokens run anew beside the contexts' old keys.
+        self,
+        windows: Sequence[Window],
+        rows: Sequence[Tensor],
+        at: Sequence[Tensor],
+        reader: Reader[T],
+    ) -> list[T]:
+        """What is read at positions in windows, their tokens run anew beside the old keys.
 
         rows [L] int64, equal to the windows' outside of them; at [Q] int64
-        -> float32 [Q, vocab_size] each
 
         An approximation: a full pass would change the keys and values of the context too, for they
         attend to the window (dKV-Cache, arXiv 2505.15781; Fast-dLLM, arXiv 2505.22618). Right after
@@ -119,28 +131,31 @@ class Model:
             for window, row, asked in zip(windows, rows, at, strict=True)
         ]
         places = [window.places for window in windows]
-        return self._window_packs.logits(
+        return self._window_packs.read(
             [row[spots] for row, spots in zip(rows, places, strict=True)],
             out,
             places,
             [window.context for window in windows],
+            reader,
         )
 
     def _run(
-        self, rows: Sequence[Tensor], at: Sequence[Tensor], contexts: Sequence[Context] | None
-    ) -> list[Tensor]:
+        self,
+        rows: Sequence[Tensor],
+        at: Sequence[Tensor],
+        reader: Reader[T],
+        contexts: Sequence[Context] | None,
+    ) -> list[T]:
         out = [self._sources(row, places) for row, places in zip(rows, at, strict=True)]
         if self._packs is not None:
-            return self._packs.logits(rows, out, contexts)
-        kept: Sequence[Context | None] = contexts or [None] * len(rows)
-        return [
-            self._alone(row, places, context)
-            for row, places, context in zip(rows, out, kept, strict=True)
-        ]
-
-    def _alone(self, row: Tensor, out: Tensor, context: Context | None) -> Tensor:
-        ids, out = row.to(self.device)[None], out.to(self.device)[None]
-        return self._body.head(self._body.hidden(ids, out, context=context)[0])
+            return self._packs.read(rows, out, reader, contexts)
+        found = []
+        for index, (row, places) in enumerate(zip(rows, out, strict=True)):
+            context = None if contexts is None else contexts[index]
+            ids, asked = row.to(self.device)[None], places.to(self.device)[None]
+            hidden = self._body.hidden(ids, asked, context=context)[0]
+            found.append(reader(index, parts_of(self._body, hidden, len(places))))
+        return found
 
     def _sources(self, row: Tensor, at: Tensor) -> Tensor:
         """Where the tokens at these positions are predicted."""
@@ -189,8 +204,9 @@ class Checkpoint:
             device=str(place),
             dtype=self.dtype,
         )
-        body = Body(self.shape, weights)
-        return Model(body, self.tokens, self.adapter, self.facts, pack_rows=self.pack_rows)
+        adapter = self.adapter
+        body = Body(self.shape, weights, block=None if adapter.infills else adapter.block)
+        return Model(body, self.tokens, adapter, self.facts, pack_rows=self.pack_rows)
 
 
 def load_model(source: str | Path, **options: Any) -> Model:
@@ -261,9 +277,14 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ConfigError(f"unknown device {name!r}", hint="say auto, cpu or cuda") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"cannot run on device {name!r}", hint="say auto, cpu or cuda")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise BackendError("torch finds no GPU here", hint="say device='cpu', or auto")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        known = ", ".join(all_devices())
+        raise BackendError(f"there is no {name} here", hint=f"the GPUs that torch finds: {known}")
     return device
 
 
@@ -274,7 +295,7 @@ def _dtype(name: str, config: Mapping[str, Any], device: torch.device) -> torch.
         hint = f"say auto, {' or '.join(_DTYPES)}"
         raise ConfigError(f"cannot run with dtype {name!r}", hint=hint)
     own = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    fast = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    fast = has_fast_bfloat16(device)
     return torch.bfloat16 if own.endswith("float16") and fast else torch.float32
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from trueval.errors import BackendError
@@ -47,7 +49,8 @@ class Odds:
     log_all: Tensor
     """float64 [Q], log of the weight of the vocabulary."""
     margin: Tensor
-    """float32 [Q], the probability of the best token less that of the second."""
+    """float64 [Q], the probability of the best token less that of the second: in float32 it would
+    be 1 for all that are nearly sure, and rank none of them."""
     entropy: Tensor
     """float32 [Q], in nats, before top-k and top-p; nan unless asked for."""
     own: Tensor
@@ -81,41 +84,58 @@ class Odds:
         if never:
             logits[:, list(never)] = -torch.inf
         scale, size = temperature or 1.0, logits.shape[1]
-        ids = _front(logits, min(size, max(FRONT, top_k)))  # [Q, K]
-        best = logits.gather(1, ids[:, :1])  # [Q, 1]
-        weight, spread = _weigh(logits, best, scale, with_entropy=entropy)  # [Q], [Q]
-        if not bool(torch.isfinite(weight).all()):
-            raise BackendError(
-                "the model's logits are not finite",
-                hint="its files may be damaged, or its precision too low: try --dtype float32",
-            )
-        front = _scaled(logits.gather(1, ids), best, scale)  # [Q, K]
-        held = spread if own is None else _scaled(logits.gather(1, own[:, None]), best, scale)[:, 0]
-        # From here on a few kilobytes, and no kernels worth a GPU's.
-        ids, front, weight, spread, held = (x.cpu() for x in (ids, front, weight, spread, held))
-        log_all, cumulative = weight.log(), front.exp().cumsum(1)
-        logp = (front - log_all[:, None]).float()
+        seen = _Front.of(logits, min(size, max(FRONT, top_k)), scale, own=own, entropy=entropy)
+        cumulative = seen.scaled.exp().cumsum(1)
+        width, log_all = seen.ids.shape[1], seen.weight.log()
         last = 1 if temperature == 0 else min(top_k or size, size)
-        total = weight if last > ids.shape[1] else cumulative[:, last - 1]
-        kept = _kept(cumulative, front, total, min(last, ids.shape[1]), top_p)
-        short = (last > ids.shape[1]) & (cumulative[:, -1] < top_p * total)
-        reach = ids.shape[1] if bool(short.any()) else int(kept.max())
-        two = torch.nn.functional.pad(logp[:, :2].double().exp(), (0, 1))
-        nan = torch.full_like(logp[:, 0], torch.nan)
+        total = seen.weight if last > width else cumulative[:, last - 1]
+        kept = _kept(cumulative, seen.scaled, total, min(last, width), top_p)
+        short = (last > width) & (cumulative[:, -1] < top_p * total)
+        reach = width if bool(short.any()) else int(kept.max())
         return cls(
             # Copies, so that what lies behind the longest nucleus is freed.
-            ids=ids[:, :reach].to(torch.int32, copy=True),
+            ids=seen.ids[:, :reach].to(torch.int32, copy=True),
             cumulative=cumulative[:, :reach].clone(),
-            logp=logp[:, :reach].clone(),
+            logp=(seen.scaled - log_all[:, None]).float()[:, :reach].clone(),
             kept=kept,
             total=total,
             log_all=log_all,
-            margin=(two[:, 0] - two[:, 1]).float(),
-            entropy=spread.float() if entropy else nan,
-            own=nan if own is None else (held - log_all).float(),
+            margin=seen.margin,
+            entropy=seen.entropy.float(),
+            own=(seen.own - log_all).float(),
             raw={row: logits[row].to("cpu", copy=True) for row in short.nonzero()[:, 0].tolist()},
             temperature=scale,
             top_p=top_p,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The odds of one part's positions after those of another, all of the same options."""
+        if len(parts) == 1:
+            return parts[0]
+        reach = max(part.ids.shape[1] for part in parts)
+        starts = accumulate((len(part.kept) for part in parts), initial=0)
+
+        def joined(name: str, behind: float = 0) -> Tensor:
+            tensors = [getattr(part, name) for part in parts]
+            if tensors[0].dim() == 2:
+                tensors = [F.pad(t, (0, reach - t.shape[1]), value=behind) for t in tensors]
+            return torch.cat(tensors)
+
+        return cls(
+            ids=joined("ids"),
+            # Behind a part's longest nucleus, where no draw looks.
+            cumulative=joined("cumulative", torch.inf),
+            logp=joined("logp", -torch.inf),
+            **{name: joined(name) for name in ("kept", "total", "log_all")},
+            **{name: joined(name) for name in ("margin", "entropy", "own")},
+            raw={
+                start + row: logits
+                for start, part in zip(starts, parts, strict=False)
+                for row, logits in part.raw.items()
+            },
+            temperature=parts[0].temperature,
+            top_p=parts[0].top_p,
         )
 
     def draw(self, u: Tensor) -> tuple[Tensor, Tensor]:
@@ -172,6 +192,50 @@ class Odds:
         return int(ids[index]), float(front[index] - self.log_all[row])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Front:
+    """What is read of logits before they are let go: a few kilobytes a position, on the CPU."""
+
+    ids: Tensor
+    """int64 [Q, K]."""
+    scaled: Tensor
+    """float64 [Q, K], logits less the best one, over temperature."""
+    weight: Tensor
+    """float64 [Q], of the vocabulary; the best token's is 1."""
+    entropy: Tensor
+    """float64 [Q]; nan unless asked for."""
+    own: Tensor
+    """float64 [Q], as `scaled`, of the tokens in place; nan unless these were given."""
+
+    @classmethod
+    def of(
+        cls, logits: Tensor, count: int, scale: float, *, own: Tensor | None, entropy: bool
+    ) -> Self:
+        ids = _front(logits, count)  # [Q, K]
+        best = logits.gather(1, ids[:, :1])  # [Q, 1]
+        weigh = _weigh_at_once if logits.is_cuda else _weigh
+        weight, spread = weigh(logits, best, scale, with_entropy=entropy)  # [Q], [Q]
+        nan = torch.full_like(weight, torch.nan)
+        held = nan if own is None else _scaled(logits.gather(1, own[:, None]), best, scale)[:, 0]
+        front, spread = _scaled(logits.gather(1, ids), best, scale), spread if entropy else nan
+        if logits.is_cuda:
+            # Each copy waits for the GPU: one instead of four.
+            numbers = torch.cat((front, torch.stack((weight, spread, held), dim=1)), dim=1).cpu()
+            front, (weight, spread, held) = numbers[:, :-3], numbers[:, -3:].T.contiguous()
+        if not bool(torch.isfinite(weight).all()):
+            raise BackendError(
+                "the model's logits are not finite",
+                hint="its files may be damaged, or its precision too low: try --dtype float32",
+            )
+        return cls(ids=ids.cpu(), scaled=front, weight=weight, entropy=spread, own=held)
+
+    @property
+    def margin(self) -> Tensor:
+        """The best token's probability less the second's: float64 [Q]."""
+        second = F.pad(self.scaled[:, 1:2], (0, 1), value=-torch.inf)[:, 0].exp()
+        return (1 - second) / self.weight
+
+
 def _kept(cumulative: Tensor, front: Tensor, total: Tensor, last: int, top_p: float) -> Tensor:
     """How many of the first `last` tokens reach top_p of the total: [Q, K] -> int64 [Q].
 
@@ -208,6 +272,19 @@ def _weigh(
         if with_entropy:
             # Not -inf, which times the weight 0 were nan.
             moment[row] = wide.mul_(scaled.clamp_(min=-1e4)).sum()
+    return total, total.log() - moment / total
+
+
+def _weigh_at_once(
+    logits: Tensor, best: Tensor, temperature: float, *, with_entropy: bool
+) -> tuple[Tensor, Tensor]:
+    """The same on a GPU, where a kernel for each row would take longer than its work."""
+    scaled = (logits - best).div_(temperature)
+    weight = scaled.exp()
+    total = weight.sum(1, dtype=torch.float64)
+    if not with_entropy:
+        return total, total.log()
+    moment = weight.double().mul_(scaled.clamp_(min=-1e4)).sum(1)
     return total, total.log() - moment / total
 
 

@@ -10,14 +10,36 @@ the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from trueval.diffusion.body import Body, Context
 
-__all__ = ["Packs", "WindowPacks", "length_bucket", "output_bucket", "window_bucket"]
+__all__ = [
+    "Packs",
+    "Parts",
+    "Reader",
+    "WindowPacks",
+    "length_bucket",
+    "output_bucket",
+    "parts_of",
+    "whole",
+    "window_bucket",
+]
+
+T = TypeVar("T")
+Parts = Iterator[Tensor]
+"""A row's logits, float32 [<= PART, vocab] at a time."""
+Reader = Callable[[int, Parts], T]
+"""Is given a row's index and its logits, and makes of them what is kept."""
+
+PART = 128
+"""Outputs of a row whose logits are computed at a time: 78 MB of a vocabulary of 152,000."""
+_PACKED = 256
+"""Outputs of a whole pack whose logits are; of one with more, each row's own are."""
 
 
 def length_bucket(length: int) -> int:
@@ -36,19 +58,35 @@ def window_bucket(places: int) -> int:
     return -(-places // 16) * 16
 
 
+def whole(_: int, parts: Parts) -> Tensor:
+    """A reader that keeps all of a row's logits: float32 [Q, vocab]."""
+    first, *others = parts
+    return torch.cat((first, *others)) if others else first
+
+
+def parts_of(body: Body, hidden: Tensor, count: int) -> Parts:
+    """The logits of the first `count` of a row's outputs: hidden [>= count, hidden]
+
+    A function of the row alone, like the shapes of the packs.
+    """
+    for start in range(0, max(count, 1), PART):
+        yield body.head(hidden[start : start + PART])[: count - start]
+
+
 class Packs:
     """Runs whole rows through a body, `rows` at a time."""
 
     def __init__(self, body: Body, rows: int) -> None:
         self._body, self._rows = body, rows
 
-    def logits(
+    def read(
         self,
         rows: Sequence[Tensor],
         out: Sequence[Tensor],
+        reader: Reader[T],
         contexts: Sequence[Context] | None = None,
-    ) -> list[Tensor]:
-        """rows: 1-D ids; out: the outputs asked for, [Q] -> float32 [Q, vocab] each
+    ) -> list[T]:
+        """rows: 1-D ids; out: the outputs asked for, [Q]; what is read of each
 
         Empty contexts, one a row, are filled with its keys and values.
         """
@@ -56,16 +94,16 @@ class Packs:
             (length_bucket(len(row)), output_bucket(len(places)))
             for row, places in zip(rows, out, strict=True)
         ]
-        found: dict[int, Tensor] = {}
+        found: dict[int, T] = {}
         for (length, outputs), pack in _grouped(shapes, self._rows):
             context = Context(keys=[], values=[]) if contexts is not None else None
-            logits = self._run(
+            hidden = self._run(
                 [rows[i] for i in pack], [out[i] for i in pack], length, outputs, context
             )
-            for place, index in enumerate(pack):
-                found[index] = logits[place, : len(out[index])]
-                if contexts is not None and context is not None:
+            if contexts is not None and context is not None:
+                for place, index in enumerate(pack):
                     _copy_row(context, place, len(rows[index]), contexts[index])
+            found |= _read(self._body, hidden, {i: len(out[i]) for i in pack}, reader)
         return [found[index] for index in range(len(rows))]
 
     def _run(
@@ -76,17 +114,14 @@ class Packs:
         outputs: int,
         context: Context | None,
     ) -> Tensor:
-        """-> [pack, outputs, vocab]"""
+        """-> [pack, outputs, hidden]"""
         seen = torch.zeros(self._rows, 1, 1, length, dtype=torch.bool)
         seen[..., 0] = True  # a dummy row must see something, or its numbers are none
         for index, row in enumerate(rows):
             seen[index, ..., : len(row)] = True
         body, device = self._body, self._body.device
         ids, asked = _filled(rows, self._rows, length), _filled(out, self._rows, outputs)
-        hidden = body.hidden(
-            ids.to(device), asked.to(device), mask=seen.to(device), context=context
-        )
-        return body.head(hidden)
+        return body.hidden(ids.to(device), asked.to(device), mask=seen.to(device), context=context)
 
 
 class WindowPacks:
@@ -102,15 +137,26 @@ class WindowPacks:
         places: Sequence[Tensor],
         contexts: Sequence[Context],
     ) -> list[Tensor]:
+        """All that `read` reads: float32 [Q, vocab] each."""
+        return self.read(tokens, out, places, contexts, whole)
+
+    def read(
+        self,
+        tokens: Sequence[Tensor],
+        out: Sequence[Tensor],
+        places: Sequence[Tensor],
+        contexts: Sequence[Context],
+        reader: Reader[T],
+    ) -> list[T]:
         """tokens: the ids of each window [W]; out: indices into it [Q]; places: where it lies [W]
 
-        -> float32 [Q, vocab] each
+        -> what is read of each
         """
         shapes = [
             (window_bucket(len(ids)), output_bucket(len(asked)))
             for ids, asked in zip(tokens, out, strict=True)
         ]
-        found: dict[int, Tensor] = {}
+        found: dict[int, T] = {}
         body, device = self._body, self._body.device
         for (width, outputs), pack in _grouped(shapes, self._rows):
             hidden = body.windows(
@@ -119,10 +165,17 @@ class WindowPacks:
                 [places[i].to(device) for i in pack],
                 [contexts[i] for i in pack],
             )
-            logits = body.head(hidden)
-            for place, index in enumerate(pack):
-                found[index] = logits[place, : len(out[index])]
+            found |= _read(body, hidden, {i: len(out[i]) for i in pack}, reader)
         return [found[index] for index in range(len(tokens))]
+
+
+def _read(body: Body, hidden: Tensor, counts: dict[int, int], reader: Reader[T]) -> dict[int, T]:
+    """What is read of each row of a pack: hidden [pack, outputs, hidden]; counts: of outputs"""
+    places = enumerate(counts.items())
+    if hidden.shape[0] * hidden.shape[1] <= _PACKED:
+        logits = body.head(hidden)
+        return {i: reader(i, iter([logits[place, :count]])) for place, (i, count) in places}
+    return {i: reader(i, parts_of(body, hidden[place], count)) for place, (i, count) in places}
 
 
 def _grouped(

@@ -7,7 +7,7 @@ step and of what was drawn for its positions, and leaves no mask after the last 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -36,10 +36,17 @@ class Step:
     settings: Settings
     first: int = 0
     """The number of the first position, by which noise counts: not 0 for a later block of a gap."""
+    _numbers: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def uniform(self, stream: str) -> Tensor:
-        """This step's random numbers in a stream: float64 [V], each strictly between 0 and 1."""
-        return self.noise.uniform(self.index, self.first + len(self.tokens), stream)[self.first :]
+        """This step's random numbers in a stream: float64 [V], each strictly between 0 and 1.
+
+        Rules ask for the same more than once: what may change, what is read, what comes of it.
+        """
+        if stream not in self._numbers:
+            drawn = self.noise.uniform(self.index, self.first + len(self.tokens), stream)
+            self._numbers[stream] = drawn[self.first :]
+        return self._numbers[stream]
 
     @property
     def is_last(self) -> bool:
@@ -62,7 +69,7 @@ class Draws:
     confidence: Tensor
     """float32, the drawn tokens' log-probabilities before truncation."""
     margin: Tensor
-    """float32, the probability of the best token less that of the second."""
+    """float64, the probability of the best token less that of the second."""
     entropy: Tensor
     """float32, in nats; nan unless `Odds.of` was asked for it."""
     own: Tensor
@@ -83,6 +90,8 @@ class Rule:
     """Positions whose draws the step reads: bool [V]; none = `apply` needs no forward."""
     apply: Callable[[Step, Draws], Tensor]
     """The gap after the step: int64 [V]."""
+    compares: bool = False
+    """Scores all positions of the gap against one another, revealed ones too."""
     needs_entropy: bool = False
     needs_own: bool = False
 
@@ -271,6 +280,7 @@ def _rule(
     *,
     reads: Callable[[Step], Tensor] | None = None,
     revisits: bool = False,
+    compares: bool = False,
 ) -> Rule:
     return Rule(
         name=name,
@@ -279,6 +289,7 @@ def _rule(
         may_change=may_change,
         reads=reads or may_change,
         apply=apply,
+        compares=compares,
         needs_entropy=name == "entropy",
         needs_own=name == "p2-self",
     )
@@ -289,8 +300,8 @@ _ALL = (
     _rule(maskgit_plus, "maskgit_plus", "arXiv 2202.04200", _masks_if_due),
     _rule(topk_margin, "topk_margin", "arXiv 2502.06768", _masks_if_due),
     _rule(entropy, "entropy", "arXiv 2508.15487", _masks_if_due),
-    _rule(p2, "p2", "arXiv 2502.03540", _all_or_masks, revisits=True),
-    _rule(p2_self, "p2-self", "arXiv 2502.03540", _all_or_masks, revisits=True),
+    _rule(p2, "p2", "arXiv 2502.03540", _all_or_masks, revisits=True, compares=True),
+    _rule(p2_self, "p2-self", "arXiv 2502.03540", _all_or_masks, revisits=True, compares=True),
     _rule(
         remdm,
         "remdm",

@@ -43,8 +43,8 @@ class Settings:
     """`cached` keeps the context's keys and values; `parallel` also reveals what is sure enough."""
     refresh: int = _REFRESH
     """`cached` and `parallel`: so many forwards run between two full ones, the first of the two
-    counted. Forwards that ran count, not steps: one that could change nothing, or whose canvas was
-    seen before, makes nothing older."""
+    counted. Canvases that differ count, not steps: one that could change nothing, or whose canvas
+    was seen since the full one, makes nothing older."""
     threshold: float | None = None
     """Probability from which a token is revealed ahead of schedule."""
     factor: float | None = None
@@ -54,7 +54,8 @@ class Settings:
     remask_cap: float | None = None
     """ReMDM's largest probability to mask a revealed token again in one step."""
     block: int | None = None
-    """Positions filled together, left to right block by block; none = the whole gap at once."""
+    """Positions filled together, left to right block by block; none = as the model completes where
+    it has blocks of its own, and a hole at once."""
     published_times: bool = False
     """Times that end at 1e-3 instead of 0, with which two masks can be left to the last step."""
     delete_rest: bool = False

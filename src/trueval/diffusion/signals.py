@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trueval.diffusion.gaps import Gap, cut_context
 from trueval.diffusion.model import Model
+from trueval.diffusion.packs import Parts, whole
 
 __all__ = ["Draft", "Eye", "Probe"]
 
@@ -17,8 +18,7 @@ SURE = 0.9
 """A draft reveals all tokens of at least this probability at once (Fast-dLLM, arXiv 2505.22618)."""
 SEAM = 2
 """Tokens behind the gap that are masked to see whether the model expects them there."""
-_TOGETHER = 8
-"""Rows whose logits are held at a time."""
+_NONE = torch.empty(0, dtype=torch.int64)
 _LEAST = -20.0
 """Log-probabilities count as no less: one that rounds to nothing must not decide alone."""
 
@@ -97,14 +97,15 @@ class Eye:
         mask = self.adapter.mask_id
         canvases = self._canvases(prefix, suffix, [[mask] * n for n in lengths])
         rows = [one.hidden(mask) for one in canvases]
-        heard = self._ask(rows, [torch.cat((one.gap, one.seam)) for one in canvases])
+        at = [torch.cat((one.gap, one.seam)) for one in canvases]
+        heard = self._ask(rows, at, [one.behind for one in canvases])
         return [self._seen(one, logp) for one, logp in zip(canvases, heard, strict=True)]
 
     def _seen(self, canvas: _Canvas, heard: _Heard) -> Probe:
         length, tokens = len(canvas.gap), heard.tokens[: len(canvas.gap)]
         return Probe(
             length=length,
-            seam=heard.of(canvas.behind, start=length),
+            seam=heard.seam,
             surest=float(heard.best[:length].mean()),
             closes=max(_LEAST, float(heard.closing[length - 1])),
             unbroken=max(_LEAST, float(_not(heard.line[: length - 1]).sum())),
@@ -126,7 +127,7 @@ class Eye:
         while masked := [one for one in state if one.masked.any()]:
             canvases = self._canvases(prefix, suffix, [one.tokens.tolist() for one in masked])
             at = [canvas.gap[one.masked] for canvas, one in zip(canvases, masked, strict=True)]
-            heard = self._ask([canvas.row for canvas in canvases], at)
+            heard = self._ask([canvas.row for canvas in canvases], at, [_NONE] * len(at))
             for one, said in zip(masked, heard, strict=True):
                 one.reveal(said.tokens, said.best)
         canvases = self._canvases(prefix, suffix, [one.tokens.tolist() for one in state])
@@ -134,9 +135,10 @@ class Eye:
         # A suffix may be empty, or cut away where the gap fills the model.
         places = [place for place, one in enumerate(canvases) if len(one.seam)]
         rows = [canvases[place].hidden(self.adapter.mask_id) for place in places]
-        heard = self._ask(rows, [canvases[place].seam for place in places])
+        behind = [canvases[place].behind for place in places]
+        heard = self._ask(rows, [canvases[place].seam for place in places], behind)
         for place, said in zip(places, heard, strict=True):
-            seams[place] = said.of(canvases[place].behind)
+            seams[place] = said.seam
         return [self._drafted(one, seam) for one, seam in zip(state, seams, strict=True)]
 
     def _drafted(self, one: _Filling, seam: float) -> Draft:
@@ -152,24 +154,26 @@ class Eye:
 
     # ----------------------------------------------------------------------- forwards
 
-    def _ask(self, rows: list[Tensor], at: list[Tensor]) -> list[_Heard]:
-        """What the model says at some positions of rows: rows [L] int64, at [Q] int64"""
-        self.forwards += len(rows)
-        with torch.inference_mode():
-            return [
-                self._heard(logits)
-                for start in range(0, len(rows), _TOGETHER)
-                for logits in self.model.logits(
-                    rows[start : start + _TOGETHER], at[start : start + _TOGETHER]
-                )
-            ]
+    def _ask(self, rows: list[Tensor], at: list[Tensor], behind: list[Tensor]) -> list[_Heard]:
+        """What the model says at some positions of rows, and of tokens at the last ones of these.
 
-    def _heard(self, logits: Tensor) -> _Heard:
+        rows [L] int64, at [Q] int64, behind [<= Q] int64
+        """
+        self.forwards += len(rows)
+
+        def reader(index: int, parts: Parts) -> _Heard:
+            return self._heard(whole(index, parts), behind[index])
+
+        with torch.inference_mode():
+            return self.model.read(rows, at, reader)
+
+    def _heard(self, logits: Tensor, behind: Tensor) -> _Heard:
         logits[:, self._never] = -torch.inf
         logp = logits.log_softmax(-1)
         best, tokens = logp.max(-1)
+        own = logp[len(logp) - len(behind) :].gather(1, behind.to(logp.device)[:, None])
         return _Heard(
-            logp=logp,
+            seam=float(own.clamp(min=_LEAST).mean()) if len(behind) else 0.0,
             best=best.cpu(),
             tokens=tokens.cpu(),
             **{name: self._mass(logp, kind) for name, kind in self._kinds.items()},
@@ -221,21 +225,15 @@ class _Canvas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Heard:
-    """What the model says at Q positions, all on the CPU but for `logp` [Q, V]."""
+    """What the model says at Q positions: [Q] each, on the CPU."""
 
-    logp: Tensor
+    seam: float
+    """Mean log-probability of the tokens behind a gap; 0 of none."""
     best: Tensor
     tokens: Tensor
     line: Tensor
     closing: Tensor
     ends: Tensor
-
-    def of(self, tokens: Tensor, *, start: int = 0) -> float:
-        """Mean log-probability of tokens at the positions from `start` on; 0 of none."""
-        if not len(tokens):
-            return 0.0
-        own = self.logp[start:].gather(1, tokens.to(self.logp.device)[:, None])
-        return float(own.clamp(min=_LEAST).mean())
 
 
 class _Filling:

@@ -154,9 +154,8 @@ def read_gguf(path: Path) -> GGUFInfo:
         about = path.stat()
         return _read(path, about.st_size, about.st_mtime_ns)
     except OSError as error:
-        raise DataError(
-            f"cannot read {path}: {error.strerror or error}", hint="check the path and its rights"
-        ) from error
+        said = error.strerror or error
+        raise DataError(f"cannot read {path}: {said}", hint="check its path and rights") from error
 
 
 @lru_cache(maxsize=4)  # a vocabulary takes a fifth of a second, and several parts ask for it
