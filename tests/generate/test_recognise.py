@@ -34,8 +34,9 @@ def test_what_writes_from_left_to_right_is_not(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_names_diffusion_models() -> None:
-    found = {entry.hub_id for entry in catalogue().values() if entry.backend == "diffusion"}
+    found = {entry.id for entry in catalogue().values() if entry.backend == "diffusion"}
     assert found == {
+        "trueval-coder-3m",
         "fredzzp/open-dcoder-0.5B",
         "Dream-org/Dream-Coder-v0-Instruct-7B",
         "apple/DiffuCoder-7B-Instruct",

@@ -2,7 +2,7 @@
 
     import trueval.diffusion as diffusion
 
-    infiller = diffusion.load("fredzzp/open-dcoder-0.5B")
+    infiller = diffusion.load("trueval-coder-3m")  # ships with trueval; or a folder, or a hub id
     filled = infiller.fill("def add(a, b):\\n", "\\n    return total\\n", length=8)
     print(filled.text)
 

@@ -17,6 +17,7 @@ from trueval.diffusion.packs import Packs, Reader, WindowPacks, parts_of, whole
 from trueval.diffusion.tokens import Tokens, read_tokens
 from trueval.diffusion.weights import Shape, read_weights, shape_of
 from trueval.errors import BackendError, ConfigError, MissingExtraError
+from trueval.paths import shipped_model
 
 __all__ = ["Checkpoint", "Model", "Window", "all_devices", "load_model", "read_checkpoint"]
 
@@ -302,6 +303,9 @@ def _dtype(name: str, config: Mapping[str, Any], device: torch.device) -> torch.
 def _folder(source: str | Path, revision: str | None) -> tuple[Path, dict[str, Any]]:
     """The checkpoint's folder on this machine, and what reports call it."""
     path = Path(source).expanduser()
+    ours = shipped_model(path.name)
+    if not path.exists() and str(source) == path.name and (ours / "config.json").is_file():
+        return ours, {"id": path.name, "revision": "shipped", "pinned": True}
     if path.is_dir():
         # Files in a folder may be changed in place; a commit of the hub may not.
         return path, {"id": path.resolve().name, "revision": "local", "pinned": False}
@@ -309,7 +313,8 @@ def _folder(source: str | Path, revision: str | None) -> tuple[Path, dict[str, A
     if path.exists() or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise ConfigError(
             f"no such checkpoint: {source}",
-            hint="name a folder with config.json and *.safetensors, or a hub id org/name",
+            hint="name a folder with config.json and *.safetensors, a hub id org/name, or"
+            " trueval-coder-3m",
         )
     folder = _from_hub(name, revision)
     return folder, {"id": name, "revision": folder.name, "pinned": True}

@@ -110,9 +110,8 @@ def _data(facts: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     kept_out = ", ".join(f"{k} {v}" for k, v in manifest["contaminated"].items())
     absent = ", ".join(manifest["benchmarks_absent"])
     uncompared = f"Not compared with, as they were not on that machine: {absent}.\n" * bool(absent)
-    tokens = f"{facts['train_tokens']:,} tokens of train were there to learn from." * (
-        "train_tokens" in facts
-    )
+    known = facts.get("train_tokens")
+    tokens = f"{known:,} tokens of train were there to learn from." if known else ""
     return f"""## Data
 
 Functions of {len(packages)} permissively licensed packages, split by package: {counts}. {tokens}
