@@ -149,7 +149,7 @@ class _Work:
         started = time.monotonic()
         config = experiment.config
         with self._together.part(experiment.name) as screen:
-            screen.update(done=0, passed=0, graded=0, tokens=0)
+            screen.update(phase="model", done=0, total=None, passed=0, graded=0, tokens=0)
             async with engine.use(config, screen) as (backend, model):
                 summary = await carry_out(
                     await plan_for(config, task, backend, model),
