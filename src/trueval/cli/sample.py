@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from trueval.cli.sections import DENOISING, Sectioned, diffusion_options
+from trueval.config import DEFAULT_INFILLER
 from trueval.errors import BackendError, ConfigError
 
 PLACES = {
@@ -29,7 +30,13 @@ PLACES = {
 
 
 @click.command(cls=Sectioned)
-@click.option("--model", "-m", required=True, help="Folder or hub id of a diffusion model.")
+@click.option(
+    "--model",
+    "-m",
+    default=DEFAULT_INFILLER,
+    show_default=True,
+    help="Folder or hub id of a diffusion model.",
+)
 @click.option("--prefix-file", type=click.Path(path_type=Path), help="The text before the gap.")
 @click.option("--suffix-file", type=click.Path(path_type=Path), help="The text after the gap.")
 @click.option("--temperature", "-t", type=float, help="0 is greedy.  [default: 0.6]")
