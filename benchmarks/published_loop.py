@@ -84,13 +84,7 @@ def fill_by_score(
     tokens, keep = _padded(rows, head.device)
     times = torch.linspace(1, 1e-3, steps + 1).tolist()
     for step in range(steps if run_steps is None else run_steps):
-        costs._last = time.perf_counter()
-        hidden = body(tokens, keep)
-        costs.part("body")
-        logits = hidden @ head.T  # [B, L, V]
-        logits = torch.cat([logits[:, :1], logits[:, :-1]], dim=1)
-        costs.peak_logits_mb = max(costs.peak_logits_mb, logits.nbytes / 2**20)
-        costs.part("head")
+        logits = _logits(body, head, tokens, keep, costs)
         masked = tokens == mask_id
         cut = nucleus(logits[masked], top_p)  # [M, V]
         costs.part("nucleus")
@@ -108,6 +102,18 @@ def fill_by_score(
         costs.part("rest")
         costs.steps += 1
     return tokens
+
+
+def _logits(body: Body, head: Tensor, tokens: Tensor, keep: Tensor, costs: Costs) -> Tensor:
+    """What each position says of itself, at all of them: [B, L, V]."""
+    costs._last = time.perf_counter()
+    hidden = body(tokens, keep)
+    costs.part("body")
+    logits = hidden @ head.T
+    logits = torch.cat([logits[:, :1], logits[:, :-1]], dim=1)
+    costs.peak_logits_mb = max(costs.peak_logits_mb, logits.nbytes / 2**20)
+    costs.part("head")
+    return logits
 
 
 def _padded(rows: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -134,13 +140,7 @@ def fill(
     tokens, keep = _padded(rows, head.device)
     free = tokens == mask_id  # [B, L]
     for step in range(steps if run_steps is None else run_steps):
-        costs._last = time.perf_counter()
-        hidden = body(tokens, keep)
-        costs.part("body")
-        logits = hidden @ head.T  # [B, L, V]
-        logits = torch.cat([logits[:, :1], logits[:, :-1]], dim=1)
-        costs.peak_logits_mb = max(costs.peak_logits_mb, logits.nbytes / 2**20)
-        costs.part("head")
+        logits = _logits(body, head, tokens, keep, costs)
         cut = nucleus(logits / temperature, top_p)
         costs.part("nucleus")
         odds = torch.softmax(cut, dim=-1)

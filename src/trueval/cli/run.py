@@ -82,9 +82,10 @@ SHORT = {
 def command(config: Path | None, sets: tuple[str, ...], **given: Any) -> int:
     """Draw samples from a model and score them.
 
-    Without any option: HumanEval with the embedded SmolLM2-135M-Instruct. CONFIG is a YAML file
-    with the same settings, or with several `experiments` or a `sweep`; options override it. The
-    same command resumes what was cut off.
+    Without any option: HumanEval with the embedded SmolLM2-135M-Instruct; a task of holes in
+    Python gets trueval-coder-3m, which ships. CONFIG is a YAML file with the same settings, or
+    with several `experiments` or a `sweep`; options override it. The same command resumes what
+    was cut off.
     """
     from trueval.config import load_config, parse_set
     from trueval.experiment.execute import execute

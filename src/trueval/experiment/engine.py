@@ -59,7 +59,6 @@ class Engine:
             # Never told the mode: runs that share the model may ask it in different ones.
             self._backend = on_demand(config.model_copy(update={"mode": "auto"}), screen)
             self._key, self._failed = key, False
-            screen.update(phase="model", done=0, total=None)
             try:
                 self._model = await self._backend.open()
             except BaseException:

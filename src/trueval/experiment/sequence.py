@@ -85,6 +85,7 @@ class _Work:
     ) -> None:
         self.results: dict[int, list[Result]] = {}
         """Place of a unit in the file -> what became of its runs."""
+        self._begun = 0
         self._experiments = experiments
         self._screen = screen
         self._together = Together(screen)
@@ -120,15 +121,14 @@ class _Work:
             search = unit.search()
             while (point := search.ask()) is not None:
                 experiment = self._experiments.at(unit.base, point)
-                result = await self._run(experiment, engine, share, unit.number + len(results))
+                result = await self._run(experiment, engine, share)
                 search.tell(result.score)
                 results.append(result)
 
-    async def _run(
-        self, experiment: Experiment, engine: Engine, share: Share, number: int
-    ) -> Result:
+    async def _run(self, experiment: Experiment, engine: Engine, share: Share) -> Result:
+        self._begun += 1
         tried = self._experiments.tried
-        self._screen.message(f"experiment {experiment.name} ({number + 1} of {tried})")
+        self._screen.message(f"experiment {experiment.name} ({self._begun} of {tried})")
         try:
             task = prepare(experiment.config)
             digest = experiment_digest(experiment.config, task)

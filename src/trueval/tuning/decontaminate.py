@@ -10,7 +10,8 @@ from typing import Any
 
 from trueval import registry
 from trueval.errors import ConfigError, did_you_mean
-from trueval.tuning.functions import body_key, definitions_in, parse
+from trueval.honesty.lint_source import parsed
+from trueval.tuning.functions import body_key, definitions_in
 from trueval.types import Problem, Reference, TaskData
 
 LINE = 40
@@ -45,7 +46,7 @@ def index(tasks: Iterable[TaskData]) -> Index:
         for text in {text for problem in task.problems for text in _texts(task, problem)}:
             for line in _long_lines(text):
                 lines[line].add(task.name)
-            tree = parse(text)
+            tree = parsed(text)
             for node in definitions_in(tree) if tree is not None else ():
                 bodies[body_key(node)].add(task.name)
     return Index(

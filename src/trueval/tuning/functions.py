@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from trueval.honesty.lint_source import parsed
 
 MIN_CHARACTERS = 60
 MAX_CHARACTERS = 16_000
@@ -55,7 +56,7 @@ def functions_of(source: str) -> tuple[list[Function], Counter[str]]:
     source = source.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
     if _GENERATED.search(_comments(source[:_HEAD])):
         return [], Counter({"generated file": 1})
-    tree = parse(source)
+    tree = parsed(source)
     if tree is None:
         return [], Counter({"unparsable": 1})
     lines = source.split("\n")
@@ -69,16 +70,6 @@ def functions_of(source: str) -> tuple[list[Function], Counter[str]]:
         else:
             found.append(made)
     return found, left_out
-
-
-def parse(source: str) -> ast.Module | None:
-    """The syntax tree, or None where there is none. Python's warnings about it are not shown."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 def definitions_in(tree: ast.AST) -> Iterator[Definition]:
