@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ torch = pytest.importorskip("torch")
 import trueval.diffusion.calibration as calibration  # noqa: E402
 from tests.diffusion.trained import holes  # noqa: E402
 from trueval.diffusion.calibration import MOST, Sizes, calibrated, fingerprint  # noqa: E402
-from trueval.diffusion.candidates import FEW, REFINED, grid  # noqa: E402
+from trueval.diffusion.candidates import FEW, REFINED, Ask, grid  # noqa: E402
 from trueval.diffusion.holes import Hole, kind_of, library_holes  # noqa: E402
 from trueval.diffusion.infill import Infiller  # noqa: E402
 from trueval.diffusion.judge import Judge  # noqa: E402
@@ -84,28 +85,49 @@ def test_what_is_found_depends_on_the_context_alone(model: Any, judge: Judge) ->
     assert found_by(one, asked) == found_by(other, asked[::-1])[::-1]
 
 
-def test_each_forward_is_counted_and_a_gap_is_looked_at_once(
-    search: Search, model: Any, monkeypatch: pytest.MonkeyPatch
+@dataclass
+class Computed:
+    """What a search had the model compute."""
+
+    rows: list[Any] = field(default_factory=list)
+    passes: float = 0.0
+
+
+@pytest.fixture
+def computed(model: Any, monkeypatch: pytest.MonkeyPatch) -> Computed:
+    seen, windows, rewindow = Computed(), model.windows, model.rewindow
+
+    def full(rows: Any, *rest: Any) -> Any:
+        seen.rows.extend(row.tolist() for row in rows)
+        seen.passes += len(rows)
+        return windows(rows, *rest)
+
+    def part(kept: Any, rows: Any, *rest: Any) -> Any:
+        seen.rows.extend(row.tolist() for row in rows)
+        seen.passes += sum(len(k.places) / len(row) for k, row in zip(kept, rows, strict=True))
+        return rewindow(kept, rows, *rest)
+
+    monkeypatch.setattr(model, "windows", full)
+    monkeypatch.setattr(model, "rewindow", part)
+    return seen
+
+
+def test_each_position_is_counted_and_a_gap_is_looked_at_once(
+    search: Search, computed: Computed
 ) -> None:
     [hole] = cut(1, seed=8)
-    asked, inner = [], model.read
-
-    def counting(rows: Any, at: Any, reader: Any) -> Any:
-        asked.extend(rows)
-        return inner(rows, at, reader)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(model, "read", counting)
-        [first], [again] = found_by(search, [hole]), found_by(search, [hole])
-    assert first.forwards == len(asked)
+    [first] = found_by(search, [hole])
+    assert first.cost == pytest.approx(computed.passes)
+    [again] = found_by(search, [hole])
     assert (again.length, again.kind) == (first.length, first.kind)
-    assert (again.forwards, again.candidates) == (0, ())
+    assert (again.cost, again.candidates) == (0.0, ())
     drafted = [one for one in first.candidates if one.text is not None]
-    most = sum(one.length for one in drafted) + len(drafted)
     probes = len(first.candidates)
-    assert probes <= len(grid(torch.zeros(20).double().log_softmax(0).numpy())) + 3 + REFINED
-    assert probes + len(drafted) <= first.forwards <= probes + most
+    flat = torch.zeros(20).double().log_softmax(0).numpy()
+    assert probes <= len(grid(Ask(prefix=(), suffix=(), prior=flat))) + 3 + REFINED
     assert len(drafted) <= FEW
+    most = 1 + probes + sum(one.length + 1 for one in drafted)
+    assert 1 + probes + len(drafted) < len(computed.rows) <= most
 
 
 def test_a_whole_task_is_remembered_until_its_next_samples(
@@ -116,37 +138,38 @@ def test_a_whole_task_is_remembered_until_its_next_samples(
 
     def look(_judge: Judge, prefix: str, *_: object) -> Found:
         looks.append(prefix)
-        return Found(length=3, kind="span", forwards=7, candidates=(one,))
+        return Found(length=3, kind="span", cost=7.0, candidates=(one,))
 
     monkeypatch.setattr(search, "_find", look)
     # As many as the largest task has, in the order of a run: each sample of all of them.
     asked = [(str(number), "x") for number in range(5815)] * 2
     found = [search.find(*text, kind="span") for text in asked]
     assert len(looks) == 5815
-    assert sum(one.forwards for one in found) == 5815 * 7
+    assert sum(one.cost for one in found) == 5815 * 7
     # What each was filled with would be a hundred times what the lengths take.
     assert not any(known.candidates for known in search._known.values())
 
 
 def test_every_canvas_is_context_and_masks_or_what_the_model_said(
-    search: Search, model: Any, monkeypatch: pytest.MonkeyPatch
+    search: Search, model: Any, computed: Computed
 ) -> None:
     """The middle is nowhere to be seen: two holes with one context are one to the search."""
     [hole] = cut(1, seed=9)
-    rows: list[Any] = []
-    inner = model.read
-
-    def watching(some: Any, at: Any, reader: Any) -> Any:
-        rows.extend(row.tolist() for row in some)
-        return inner(some, at, reader)
-
-    monkeypatch.setattr(model, "read", watching)
     found_by(search, [hole])
     prefix, mask = model.encode(hole.prefix), model.adapter.mask_id
-    probes = [row for row in rows if row[len(prefix)] == mask]
-    assert probes and all(row[: len(prefix)] == prefix for row in rows)
+    probes = [row for row in computed.rows if row[len(prefix)] == mask]
+    assert probes and all(row[: len(prefix)] == prefix for row in computed.rows)
     behind = len(model.encode(hole.suffix)) - 2
-    assert all(row[-behind:] == model.encode(hole.suffix)[2:] for row in rows)
+    assert all(row[-behind:] == model.encode(hole.suffix)[2:] for row in computed.rows)
+
+
+def test_a_search_costs_less_than_filling_the_gap_does(search: Search) -> None:
+    """A look at a length computes that gap anew, and not the context with it."""
+    asked = cut(12, seed=13)
+    found = found_by(search, asked)
+    filling = sum(one.length for one in found)
+    looked_at = sum(len(one.candidates) for one in found)
+    assert sum(one.cost for one in found) < looked_at + filling
 
 
 def test_no_candidate_is_longer_than_allowed(search: Search) -> None:
@@ -205,7 +228,7 @@ def test_a_model_that_resizes_its_gaps_starts_at_the_priors_best(
     found = search.find("def f(x):\n", "    return y\n", kind="line", most=20)
     judge = search.ready("line")
     prior = judge.beforehand("def f(x):\n", "    return y\n", 20)
-    assert (found.length, found.forwards) == (int(prior.argmax()) + 1, 0)
+    assert (found.length, found.cost) == (int(prior.argmax()) + 1, 0)
 
 
 # --------------------------------------------------------------------------- holes and texts

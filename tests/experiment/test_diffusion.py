@@ -161,10 +161,10 @@ def test_a_search_finds_lengths_in_a_run_and_says_what_it_took(
     assert (facts["kind"], facts["holes"]["probed"]) == ("line", 8)
     assert facts["code"].startswith("the library of Python")
     found = [row["completion"]["denoising"] for row in rows(summary)]
-    searched = sum(one["search"]["forwards"] for one in found)
-    total = sum(one["forwards"] for one in found)
-    assert 0 < searched < total
-    times = f"{total / (total - searched):.1f} times the forwards of filling alone"
+    searched = sum(one["search"]["cost"] for one in found)
+    filling = sum(one["forwards"] for one in found)
+    assert 2 < searched < 100
+    times = f"{1 + searched / filling:.1f} times the cost of filling alone"
     assert manifest["labels"] == [f"length by search, {times}"]
     for row, one in zip(rows(summary), found, strict=True):
         assert row["completion"]["completion_tokens"] == one["search"]["length"] <= 64
@@ -277,7 +277,7 @@ def test_labels_say_what_was_not_checked() -> None:
         for found in ({"agrees": True}, {"agrees": False}, {})
     ]
     costs: tuple[dict[str, Any], ...] = (
-        {"forwards": 30, "search": {"forwards": 20}},
+        {"forwards": 10, "search": {"cost": 20.0}},
         {"forwards": 10},
         {},
     )
@@ -285,6 +285,6 @@ def test_labels_say_what_was_not_checked() -> None:
         replace(s, completion=Completion(text="", denoising=c))
         for s, c in zip(samples, costs, strict=True)
     ]
-    assert labels(params, told)[0] == "length by search, 3.0 times the forwards of filling alone"
+    assert labels(params, told)[0] == "length by search, 3.0 times the cost of filling alone"
     assert labels(params, samples)[1] == "approximate: parallel, 1 of 2 rows as exact"
     assert labels(SamplingParams()) == ()

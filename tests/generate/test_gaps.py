@@ -86,7 +86,7 @@ def test_what_a_line_is_followed_by_is_cut_in_the_pipeline_and_counted(
 ) -> None:
     prefix, suffix = "def f(x):\n", "    return x\n"
     asked = request(InfillPrompt(prefix=prefix, suffix=suffix), length="search", hole="line")
-    found = Found(length=9, kind="line", forwards=3, candidates=())
+    found = Found(length=9, kind="line", cost=3.0, candidates=())
     said = "    x = 1\n    x = 1\n"
     filling = Filling(
         tokens=tuple(net.encode(said)),

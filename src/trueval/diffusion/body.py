@@ -241,6 +241,29 @@ class Body:
             x = block.feed(x, mix(block, index, q, k, v))
         return _rms(x, self._norm, self.shape.eps)
 
+    def resized(self, context: Context, at: int, old: int, new: int) -> Context:
+        """A copy in which `new` positions stand at `at` instead of `old`, and hold nothing yet.
+
+        The keys behind them are turned to where they then stand: angles of rotary positions add.
+        """
+        by = new - old
+        turn = self._turn(abs(by) + 1)[:, abs(by)]
+        turn = turn if by >= 0 else torch.stack((turn[0], -turn[1]))
+
+        def copied(tensor: Tensor, *, turned: bool) -> Tensor:
+            batch, groups, length, dim = tensor.shape
+            found = tensor.new_zeros(batch, groups, length + by, dim)
+            behind = tensor[:, :, at + old :]
+            found[:, :, :at] = tensor[:, :, :at]
+            found[:, :, at + new :] = _rotate(behind, turn) if turned and by else behind
+            return found
+
+        with torch.inference_mode():
+            return Context(
+                keys=[copied(keys, turned=True) for keys in context.keys],
+                values=[copied(values, turned=False) for values in context.values],
+            )
+
     def head(self, hidden: Tensor) -> Tensor:
         """hidden [..., hidden] -> logits [..., vocab] float32"""
         with torch.inference_mode():

@@ -186,10 +186,10 @@ def _with_probing(eye: Eye, judge: Judge, holes: Sequence[Hole], most: int) -> J
     looks: list[tuple[list[Probe], Floats, int]] = []
     for number, hole in enumerate(holes):
         ask, length = _ask(eye, judge, hole, most)
-        if 1 <= length <= most:
-            drawn = _drawn(ask.prior, number)
+        if 1 <= length <= ask.longest:
+            drawn = _drawn(ask.prior[: ask.longest], number)
             lengths = sorted({length, *(np.flatnonzero(drawn > 0) + 1).tolist()})
-            probes = eye.probe(ask.prefix, ask.suffix, lengths)
+            probes = ask.seen_by(eye).probe(lengths)
             known = np.array([ask.prior[n - 1] - np.log(abs(drawn[n - 1])) for n in lengths])
             looks.append((probes, known, lengths.index(length)))
     signals = [
@@ -224,28 +224,37 @@ def _with_drafting(eye: Eye, judge: Judge, holes: Sequence[Hole], most: int) -> 
     cases = []
     for hole in holes:
         ask, length = _ask(eye, judge, hole, most)
-        few = look(eye, judge, ask)[:FEW]
+        view = ask.seen_by(eye)
+        few = look(view, judge, ask)[:FEW]
         lengths = [one.length for one in few]
         if length in lengths and len(few) > 1:
-            drafts = eye.draft(ask.prefix, ask.suffix, lengths)
+            drafts = view.draft(lengths)
             before = np.log([max(one.odds, 1e-9) for one in few])
             features = draft_features(drafts, judge.kind)
             cases.append(Case(before, features, lengths.index(length)))
     return replace(judge, drafting=Choice.fit(cases)) if cases else judge
 
 
-def _checked(eye: Eye, judge: Judge, holes: Sequence[Hole], most: int) -> dict[str, int]:
+def _checked(eye: Eye, judge: Judge, holes: Sequence[Hole], most: int) -> dict[str, float]:
     """How often a search, and the prior alone, find the length of holes of no fit."""
-    found = {"holes": len(holes), "found": 0, "near": 0, "by_prior": 0, "by_prior_near": 0}
-    before = eye.forwards
+    found: dict[str, float] = {
+        "holes": len(holes),
+        "found": 0,
+        "near": 0,
+        "by_prior": 0,
+        "by_prior_near": 0,
+    }
+    cost = 0.0
     for hole in holes:
         ask, length = _ask(eye, judge, hole, most)
-        guess = best = int(ask.prior.argmax()) + 1
+        guess = best = ask.likeliest
         if judge.probing is not None:
-            few = best_few(look(eye, judge, ask), FEW)
-            best = weigh(eye, judge, ask, few)[0].length
+            view = ask.seen_by(eye)
+            few = best_few(look(view, judge, ask), FEW)
+            best = weigh(view, judge, ask, few)[0].length
+            cost += view.cost
         found["found"] += best == length
         found["near"] += abs(best - length) <= 1
         found["by_prior"] += guess == length
         found["by_prior_near"] += abs(guess - length) <= 1
-    return found | {"forwards": eye.forwards - before}
+    return found | {"cost": round(cost, 1)}

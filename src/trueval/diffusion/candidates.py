@@ -9,7 +9,7 @@ import numpy as np
 
 from trueval.diffusion.fits import Floats
 from trueval.diffusion.judge import Judge
-from trueval.diffusion.signals import Draft, Eye, Probe
+from trueval.diffusion.signals import Draft, Eye, Probe, View
 
 __all__ = ["Ask", "Weighed", "best_few", "grid", "look", "weigh"]
 
@@ -34,6 +34,22 @@ class Ask:
     prior: Floats
     """Log-probabilities of the lengths 1, 2, ... up to the longest allowed."""
 
+    @property
+    def likeliest(self) -> int:
+        """The length that the prior says."""
+        return int(self.prior.argmax()) + 1
+
+    @property
+    def longest(self) -> int:
+        """The longest that is looked at: more than that has next to none of the prior's mass."""
+        mass = np.exp(self.prior)
+        beyond = int(np.searchsorted(mass[::-1].cumsum(), TAIL))
+        return max(self.likeliest, len(mass) - beyond)
+
+    def seen_by(self, eye: Eye) -> View:
+        """A look at the gap."""
+        return eye.at(self.prefix, self.suffix, self.likeliest, self.longest)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
@@ -46,20 +62,17 @@ class Weighed:
     draft: Draft | None = None
 
 
-def grid(prior: Floats) -> list[int]:
+def grid(ask: Ask) -> list[int]:
     """The lengths of the first round, where the prior has its mass."""
-    mass = np.exp(prior)
-    low = int(np.searchsorted(mass.cumsum(), TAIL)) + 1
-    high = len(mass) - int(np.searchsorted(mass[::-1].cumsum(), TAIL))
-    likeliest = int(mass.argmax()) + 1
-    inner = [length for length in GRID if low <= length <= high]
-    return sorted({*inner, likeliest})
+    low = int(np.searchsorted(np.exp(ask.prior).cumsum(), TAIL)) + 1
+    inner = [length for length in GRID if low <= length <= ask.longest]
+    return sorted({*inner, ask.likeliest})
 
 
-def look(eye: Eye, judge: Judge, ask: Ask) -> list[Weighed]:
+def look(view: View, judge: Judge, ask: Ask) -> list[Weighed]:
     """All lengths that were probed, the likeliest first."""
-    probes = eye.probe(ask.prefix, ask.suffix, grid(ask.prior))
-    probes += eye.probe(ask.prefix, ask.suffix, _beside(judge, ask, probes))
+    probes = view.probe(grid(ask))
+    probes += view.probe(_beside(judge, ask, probes))
     odds = np.exp(judge.of_probes(probes, ask.prior))
     found = [
         Weighed(length=probe.length, odds=float(share), probe=probe)
@@ -74,13 +87,13 @@ def _beside(judge: Judge, ask: Ask, probes: Sequence[Probe]) -> list[int]:
     A length in between is taken to be as good as the better of its neighbours, but for what the
     prior says of it. Where a long gap showed the end of what belongs there, that is one as well.
     """
-    most, known = len(ask.prior), {probe.length for probe in probes}
+    most, known = ask.longest, {probe.length for probe in probes}
     odds = judge.of_probes(probes, ask.prior)
     bare = odds - np.array([ask.prior[probe.length - 1] for probe in probes])
     lengths = np.array([probe.length for probe in probes], dtype=np.float64)
     order = np.argsort(lengths)
     between = np.interp(np.arange(1, most + 1), lengths[order], bare[order])
-    score = between + ask.prior
+    score = between + ask.prior[:most]
     found = set[int]()
     best = probes[int(odds.argmax())]
     for probe in (best, max(probes, key=lambda one: one.length)):
@@ -98,9 +111,9 @@ def best_few(found: Sequence[Weighed], few: int) -> list[Weighed]:
     return [one for one in found[:few] if one.odds >= HOPELESS * found[0].odds]
 
 
-def weigh(eye: Eye, judge: Judge, ask: Ask, found: Sequence[Weighed]) -> list[Weighed]:
+def weigh(view: View, judge: Judge, ask: Ask, found: Sequence[Weighed]) -> list[Weighed]:
     """The same lengths once they are drafted, the likeliest first."""
-    drafts = eye.draft(ask.prefix, ask.suffix, [one.length for one in found])
+    drafts = view.draft([one.length for one in found])
     odds = np.exp(judge.of_drafts(drafts, np.log([one.odds for one in found])))
     weighed = [
         Weighed(length=one.length, odds=float(share), probe=one.probe, draft=draft)

@@ -56,15 +56,16 @@ class Found:
 
     length: int
     kind: Kind
-    forwards: int
-    """Passes over a canvas; 0 where the same gap's length was found before."""
+    cost: float
+    """Positions computed, in passes over the whole canvas; 0 where the same gap's length was found
+    before."""
     candidates: tuple[Candidate, ...]
     """The best first; none where the prior alone decided, or the length was found before."""
 
     def to_json(self, *, trace: bool) -> dict[str, Any]:
         """What a sample tells of it; the candidates only with `trace`."""
         facts: dict[str, Any] = {"length": self.length, "hole": self.kind}
-        facts["forwards"] = self.forwards
+        facts["cost"] = round(self.cost, 3)
         if trace:
             facts["candidates"] = [
                 {name: getattr(one, name) for name in Candidate.__slots__}
@@ -116,7 +117,7 @@ class Search:
                 self._known.move_to_end(name)
                 return known
             found = self._find(judge, prefix, suffix, most)
-            self._known[name] = replace(found, forwards=0, candidates=())
+            self._known[name] = replace(found, cost=0.0, candidates=())
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
             return found
@@ -129,19 +130,18 @@ class Search:
         eye, encode = self._open(), self.model.encode
         prior = judge.beforehand(prefix, suffix, max(1, min(most, MOST, eye.most)))
         ask = Ask(prefix=tuple(encode(prefix)), suffix=tuple(encode(suffix)), prior=prior)
-        likeliest = int(prior.argmax()) + 1
         if judge.probing is None:
-            return Found(length=likeliest, kind=judge.kind, forwards=0, candidates=())
-        before = eye.forwards
-        seen = look(eye, judge, ask)
+            return Found(length=ask.likeliest, kind=judge.kind, cost=0.0, candidates=())
+        view = ask.seen_by(eye)
+        seen = look(view, judge, ask)
         few = best_few(seen, self._few)
         if len(few) > 1:
-            few = weigh(eye, judge, ask, few)
+            few = weigh(view, judge, ask, few)
         rest = seen[len(few) :]
         return Found(
             length=few[0].length,
             kind=judge.kind,
-            forwards=eye.forwards - before,
+            cost=view.cost,
             candidates=tuple(self._told(one, ask) for one in (*few, *rest)),
         )
 

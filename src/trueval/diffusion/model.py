@@ -140,6 +140,18 @@ class Model:
             reader,
         )
 
+    def resized(self, window: Window, row: Tensor, *, at: int, old: int, new: int) -> Window:
+        """A window whose gap, of `old` tokens from `at` on, has `new` ones: then the row is `row`.
+
+        What stands behind the gap keeps its keys and values, the keys turned to where it stands
+        now. An approximation where `new` is not `old`; the window it came from stays as it is.
+        """
+        places = window.places
+        before, behind = places[places < at], places[places >= at + old] + (new - old)
+        gap = torch.arange(at, at + new)
+        context = self._body.resized(window.context, at, old, new)
+        return Window(places=torch.cat((before, gap, behind)), row=row.clone(), context=context)
+
     def _run(
         self,
         rows: Sequence[Tensor],

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from trueval.diffusion.gaps import Gap, cut_context
-from trueval.diffusion.model import Model
+from trueval.diffusion.model import Model, Window
 from trueval.diffusion.packs import Parts, whole
 
-__all__ = ["Draft", "Eye", "Probe"]
+__all__ = ["Draft", "Eye", "Heard", "Probe", "View"]
 
 SURE = 0.9
 """A draft reveals all tokens of at least this probability at once (Fast-dLLM, arXiv 2505.22618)."""
 SEAM = 2
 """Tokens behind the gap that are masked to see whether the model expects them there."""
-_NONE = torch.empty(0, dtype=torch.int64)
 _LEAST = -20.0
 """Log-probabilities count as no less: one that rounds to nothing must not decide alone."""
 
@@ -63,116 +62,47 @@ class Draft:
 
 
 class Eye:
-    """Probes and drafts by one model. Each of them depends on context and length alone."""
+    """Looks at gaps by one model."""
 
     def __init__(self, model: Model) -> None:
         self.model, self.adapter = model, model.adapter
         texts = [model.decode([token]) for token in range(model.vocab_size)]
-        self._line = torch.tensor(["\n" in text for text in texts])
-        self._closing = torch.tensor([text.endswith("\n") for text in texts])
-        self._ends = torch.zeros(model.vocab_size, dtype=torch.bool)
-        self._ends[list(self.adapter.end_ids)] = True
-        flags = {"line": self._line, "closing": self._closing, "ends": self._ends}
+        self.line = torch.tensor(["\n" in text for text in texts])
+        self.closing = torch.tensor([text.endswith("\n") for text in texts])
+        self.ends = torch.zeros(model.vocab_size, dtype=torch.bool)
+        self.ends[list(self.adapter.end_ids)] = True
+        flags = {"line": self.line, "closing": self.closing, "ends": self.ends}
         self._kinds = {name: kind.nonzero().flatten() for name, kind in flags.items()}
         never = {*self.adapter.never, self.adapter.expand_id, self.adapter.delete_id} - {None}
         self._never = sorted(number for number in never if number is not None)
-        self.forwards = 0
-        """Passes over a canvas so far."""
 
     @property
     def most(self) -> int:
         """The longest gap that the model has room for."""
         return self.model.context - (self.adapter.bos_id is not None)
 
-    # ----------------------------------------------------------------------- probes
+    def at(self, prefix: Sequence[int], suffix: Sequence[int], likeliest: int, most: int) -> View:
+        """A look at the gap between two texts, which has up to `most` tokens: one full pass.
 
-    def probe(
-        self, prefix: Sequence[int], suffix: Sequence[int], lengths: Sequence[int]
-    ) -> list[Probe]:
-        """Look at gaps of masks, one of each length, all in one batch.
-
-        The first `SEAM` tokens of the suffix are masked with the gap: where the gap is too long or
-        too short, the model expects others there.
+        It is made with a gap of the likeliest length.
         """
-        mask = self.adapter.mask_id
-        canvases = self._canvases(prefix, suffix, [[mask] * n for n in lengths])
-        rows = [one.hidden(mask) for one in canvases]
-        at = [torch.cat((one.gap, one.seam)) for one in canvases]
-        heard = self._ask(rows, at, [one.behind for one in canvases])
-        return [self._seen(one, logp) for one, logp in zip(canvases, heard, strict=True)]
-
-    def _seen(self, canvas: _Canvas, heard: _Heard) -> Probe:
-        length, tokens = len(canvas.gap), heard.tokens[: len(canvas.gap)]
-        return Probe(
-            length=length,
-            seam=heard.seam,
-            surest=float(heard.best[:length].mean()),
-            closes=max(_LEAST, float(heard.closing[length - 1])),
-            unbroken=max(_LEAST, float(_not(heard.line[: length - 1]).sum())),
-            unended=max(_LEAST, float(_not(heard.ends[:length]).sum())),
-            line_at=_first(self._line[tokens]),
-            end_at=_first(self._ends[tokens]),
+        # The context is cut for the longest of them, as the engine cuts it.
+        gap = Gap(
+            prefix=tuple(prefix), suffix=tuple(suffix), length=most, problem_id="", resizes=False
         )
-
-    # ----------------------------------------------------------------------- drafts
-
-    def draft(
-        self, prefix: Sequence[int], suffix: Sequence[int], lengths: Sequence[int]
-    ) -> list[Draft]:
-        """Fill gaps greedily, side by side, and look at the seam of each.
-
-        Of the masks the likeliest token is revealed, and all others that are `SURE`.
-        """
-        state = [_Filling(length, self.adapter.mask_id) for length in lengths]
-        while masked := [one for one in state if one.masked.any()]:
-            canvases = self._canvases(prefix, suffix, [one.tokens.tolist() for one in masked])
-            at = [canvas.gap[one.masked] for canvas, one in zip(canvases, masked, strict=True)]
-            heard = self._ask([canvas.row for canvas in canvases], at, [_NONE] * len(at))
-            for one, said in zip(masked, heard, strict=True):
-                one.reveal(said.tokens, said.best)
-        canvases = self._canvases(prefix, suffix, [one.tokens.tolist() for one in state])
-        seams = [0.0] * len(state)
-        # A suffix may be empty, or cut away where the gap fills the model.
-        places = [place for place, one in enumerate(canvases) if len(one.seam)]
-        rows = [canvases[place].hidden(self.adapter.mask_id) for place in places]
-        behind = [canvases[place].behind for place in places]
-        heard = self._ask(rows, [canvases[place].seam for place in places], behind)
-        for place, said in zip(places, heard, strict=True):
-            seams[place] = said.seam
-        return [self._drafted(one, seam) for one, seam in zip(state, seams, strict=True)]
-
-    def _drafted(self, one: _Filling, seam: float) -> Draft:
-        line = self._line[one.tokens]
-        return Draft(
-            tokens=tuple(one.tokens.tolist()),
-            seam=seam,
-            logp=float(one.logp.sum()),
-            breaks=int(line[:-1].sum()),
-            closes=bool(self._closing[one.tokens[-1]]),
-            ended=_first(self._ends[one.tokens]),
+        margins = cut_context(gap, self.adapter, self.model.context)
+        head, tail = (
+            torch.tensor(part, dtype=torch.int64) for part in (margins.head, margins.tail)
         )
+        return View(self, head, tail, likeliest)
 
-    # ----------------------------------------------------------------------- forwards
-
-    def _ask(self, rows: list[Tensor], at: list[Tensor], behind: list[Tensor]) -> list[_Heard]:
-        """What the model says at some positions of rows, and of tokens at the last ones of these.
-
-        rows [L] int64, at [Q] int64, behind [<= Q] int64
-        """
-        self.forwards += len(rows)
-
-        def reader(index: int, parts: Parts) -> _Heard:
-            return self._heard(whole(index, parts), behind[index])
-
-        with torch.inference_mode():
-            return self.model.read(rows, at, reader)
-
-    def _heard(self, logits: Tensor, behind: Tensor) -> _Heard:
+    def heard(self, logits: Tensor, behind: Tensor) -> Heard:
+        """What logits [Q, V] say at Q positions, and of tokens at the last ones of these."""
         logits[:, self._never] = -torch.inf
         logp = logits.log_softmax(-1)
         best, tokens = logp.max(-1)
         own = logp[len(logp) - len(behind) :].gather(1, behind.to(logp.device)[:, None])
-        return _Heard(
+        return Heard(
             seam=float(own.clamp(min=_LEAST).mean()) if len(behind) else 0.0,
             best=best.cpu(),
             tokens=tokens.cpu(),
@@ -183,48 +113,121 @@ class Eye:
         """Log-probability of a token of a kind: logp [Q, V], ids [K] -> [Q]"""
         return logp[:, kind.to(logp.device)].logsumexp(-1).cpu()  # of no ids at all it is -inf
 
-    def _canvases(
-        self, prefix: Sequence[int], suffix: Sequence[int], middles: Sequence[Sequence[int]]
-    ) -> list[_Canvas]:
-        """The canvases of middles, their context cut as the engine cuts it."""
-        found = []
-        gap = Gap(prefix=tuple(prefix), suffix=tuple(suffix), length=0, problem_id="")
-        for middle in middles:
-            held = replace(gap, length=len(middle), resizes=False)
-            margins = cut_context(held, self.adapter, self.model.context)
-            row = torch.tensor([*margins.head, *middle, *margins.tail])
-            start = len(margins.head)
-            behind = range(start + len(middle), min(start + len(middle) + SEAM, len(row)))
-            found.append(
-                _Canvas(
-                    row=row,
-                    gap=start + torch.arange(len(middle)),
-                    seam=torch.tensor(behind, dtype=torch.int64),
-                )
-            )
-        return found
+
+class View:
+    """One gap, at any length: the keys and values of its context are computed once.
+
+    Each length is a window of its own beside them, whose suffix is turned to where it stands then
+    (`Model.resized`). What the context makes of a gap of another length is left out: an
+    approximation, which the calibration is made with as well. A probe or a draft depends on
+    context, length and the likeliest length alone.
+    """
+
+    def __init__(self, eye: Eye, head: Tensor, tail: Tensor, likeliest: int) -> None:
+        self._eye, self._model, self._mask = eye, eye.model, eye.adapter.mask_id
+        self._head, self._tail = head, tail
+        self._seams = min(SEAM, len(tail))
+        self._behind = tail[: self._seams].clone()
+        self._likeliest = likeliest
+        self.cost = 0.0
+        """Positions computed so far, in passes over the whole canvas."""
+        canvas = self._canvas(torch.full((likeliest,), self._mask), hidden=True)
+        over = len(head) + torch.arange(likeliest + self._seams)
+        with torch.inference_mode():
+            [(self._window, _)] = self._model.windows([canvas], [over[:1]], [over], whole)
+        self.cost += 1
+
+    def probe(self, lengths: Sequence[int]) -> list[Probe]:
+        """Look at gaps of masks, one of each length, all in one batch.
+
+        The first `SEAM` tokens of the suffix are masked with the gap: where the gap is too long or
+        too short, the model expects others there.
+        """
+        middles = [torch.full((length,), self._mask) for length in lengths]
+        asked = [torch.arange(length + self._seams) for length in lengths]
+        heard = self._ask(middles, asked, hidden=True)
+        return [self._seen(length, one) for length, one in zip(lengths, heard, strict=True)]
+
+    def _seen(self, length: int, heard: Heard) -> Probe:
+        tokens = heard.tokens[:length]
+        return Probe(
+            length=length,
+            seam=heard.seam,
+            surest=float(heard.best[:length].mean()),
+            closes=max(_LEAST, float(heard.closing[length - 1])),
+            unbroken=max(_LEAST, float(_not(heard.line[: length - 1]).sum())),
+            unended=max(_LEAST, float(_not(heard.ends[:length]).sum())),
+            line_at=_first(self._eye.line[tokens]),
+            end_at=_first(self._eye.ends[tokens]),
+        )
+
+    def draft(self, lengths: Sequence[int]) -> list[Draft]:
+        """Fill gaps greedily, side by side, and look at the seam of each.
+
+        Of the masks the likeliest token is revealed, and all others that are `SURE`.
+        """
+        state = [_Filling(length, self._mask) for length in lengths]
+        while open_ := [one for one in state if one.masked.any()]:
+            asked = [one.masked.nonzero().flatten() for one in open_]
+            heard = self._ask([one.tokens for one in open_], asked, hidden=False)
+            for one, said in zip(open_, heard, strict=True):
+                one.reveal(said.tokens, said.best)
+        if not self._seams:  # a suffix may be empty, or cut away where the gap fills the model
+            return [self._drafted(one, 0.0) for one in state]
+        asked = [len(one.tokens) + torch.arange(self._seams) for one in state]
+        heard = self._ask([one.tokens for one in state], asked, hidden=True)
+        return [self._drafted(one, said.seam) for one, said in zip(state, heard, strict=True)]
+
+    def _drafted(self, one: _Filling, seam: float) -> Draft:
+        line = self._eye.line[one.tokens]
+        return Draft(
+            tokens=tuple(one.tokens.tolist()),
+            seam=seam,
+            logp=float(one.logp.sum()),
+            breaks=int(line[:-1].sum()),
+            closes=bool(self._eye.closing[one.tokens[-1]]),
+            ended=_first(self._eye.ends[one.tokens]),
+        )
+
+    def _ask(
+        self, middles: Sequence[Tensor], asked: Sequence[Tensor], *, hidden: bool
+    ) -> list[Heard]:
+        """What the model says at some places of gaps, and of the tokens behind if those are hidden.
+
+        middles [n] int64, asked [Q] int64, from the gap's start on
+        """
+        behind = self._behind if hidden else self._behind[:0]
+        rows = [self._canvas(middle, hidden=hidden) for middle in middles]
+        at = [len(self._head) + places for places in asked]
+        windows = [
+            self._resized(len(middle), row) for middle, row in zip(middles, rows, strict=True)
+        ]
+
+        def reader(index: int, parts: Parts) -> Heard:
+            return self._eye.heard(whole(index, parts), behind)
+
+        with torch.inference_mode():
+            return self._model.rewindow(windows, rows, at, reader)
+
+    def _resized(self, length: int, row: Tensor) -> Window:
+        """The window of a gap of another length."""
+        window = self._model.resized(
+            self._window, row, at=len(self._head), old=self._likeliest, new=length
+        )
+        self.cost += len(window.places) / len(row)
+        return window
+
+    def _canvas(self, middle: Tensor, *, hidden: bool) -> Tensor:
+        """A row [L]; `hidden`: with the tokens behind the gap masked as well."""
+        tail = self._tail
+        if hidden:
+            tail = tail.clone()
+            tail[: self._seams] = self._mask
+        return torch.cat((self._head, middle, tail))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Canvas:
-    """A row [L], and which positions in it are the gap's and the first ones behind it."""
-
-    row: Tensor
-    gap: Tensor
-    seam: Tensor
-
-    @property
-    def behind(self) -> Tensor:
-        """The tokens behind the gap."""
-        return self.row[self.seam]
-
-    def hidden(self, mask_id: int) -> Tensor:
-        """The row with these masked."""
-        return self.row.index_fill(0, self.seam, mask_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
+class Heard:
     """What the model says at Q positions: [Q] each, on the CPU."""
 
     seam: float

@@ -97,9 +97,9 @@ def labels(params: SamplingParams, samples: Iterable[Sample] = ()) -> tuple[str,
 
 
 def _cost(samples: Iterable[Sample]) -> str:
-    """How many times the forwards of filling its gaps a search took, the filling included."""
+    """What a search took, the filling included, over the filling: in positions computed."""
     drawn = [s.completion.denoising for s in samples if isinstance(s.completion, Completion)]
     of = [facts for facts in drawn if "search" in facts]
-    total = sum(facts["forwards"] for facts in of)
-    filling = total - sum(facts["search"]["forwards"] for facts in of)
-    return f", {total / filling:.1f} times the forwards of filling alone" if filling else ""
+    filling = sum(facts["forwards"] for facts in of)
+    searched = sum(facts["search"]["cost"] for facts in of)
+    return f", {1 + searched / filling:.1f} times the cost of filling alone" if filling else ""

@@ -135,18 +135,14 @@ def completion_of(
     found: Found | None = None,
     duration_s: float,
 ) -> Completion:
-    """What fills a gap, as the answer to its request. `forwards` counts those of the search too."""
+    """What fills a gap, as the answer to its request. What a search cost stands with the search."""
     # A line that was said again stays: cutting is the pipeline's, where it is named and counted.
     whole = net.decode(filling.kept)
     text = cut_at_stop(whole, request.params.stop)
     # A gap is filled when its masks are; any other text goes on where nothing ended it.
     is_gap = isinstance(request.prompt, InfillPrompt)
     ended = is_gap or filling.ended is not None or text != whole
-    searched = found.forwards if found else 0
-    denoising: dict[str, Any] = {
-        "steps_run": filling.steps_run,
-        "forwards": filling.forwards + searched,
-    }
+    denoising: dict[str, Any] = {"steps_run": filling.steps_run, "forwards": filling.forwards}
     if found is not None:
         denoising["search"] = found.to_json(trace=gap.trace)
     if filling.ended is not None:
