@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ torch = pytest.importorskip("torch")
 import trueval.diffusion.calibration as calibration  # noqa: E402
 from tests.diffusion.trained import holes  # noqa: E402
 from trueval.diffusion.calibration import MOST, Sizes, calibrated, fingerprint  # noqa: E402
-from trueval.diffusion.candidates import FEW, REFINED, Ask, grid  # noqa: E402
+from trueval.diffusion.candidates import REFINED, Ask, grid, look, weigh  # noqa: E402
 from trueval.diffusion.holes import Hole, kind_of, library_holes  # noqa: E402
 from trueval.diffusion.infill import Infiller  # noqa: E402
 from trueval.diffusion.judge import Judge  # noqa: E402
 from trueval.diffusion.lengths import Candidate, Found, Search, line_end  # noqa: E402
 from trueval.diffusion.settings import Settings  # noqa: E402
+from trueval.diffusion.signals import Eye  # noqa: E402
 from trueval.errors import ConfigError  # noqa: E402
 
 SIZES = Sizes(40)
@@ -54,7 +56,7 @@ def test_the_lengths_of_gaps_are_found_far_more_often_than_by_the_prior(
     right = sum(len(h.middle) == f.length for h, f in zip(asked, found, strict=True))
     guesses = [int(judge.beforehand(h.prefix, h.suffix, 20).argmax()) + 1 for h in asked]
     guessed = sum(len(h.middle) == g for h, g in zip(asked, guesses, strict=True))
-    # 72 and 24 of 100 where this was written.
+    # 75 and 24 of 100 where this was written.
     assert right >= 0.55 * len(asked)
     assert right >= 2 * guessed
 
@@ -125,9 +127,7 @@ def test_each_position_is_counted_and_a_gap_is_looked_at_once(
     probes = len(first.candidates)
     flat = torch.zeros(20).double().log_softmax(0).numpy()
     assert probes <= len(grid(Ask(prefix=(), suffix=(), prior=flat))) + 3 + REFINED
-    assert len(drafted) <= FEW
-    most = 1 + probes + sum(one.length + 1 for one in drafted)
-    assert 1 + probes + len(drafted) < len(computed.rows) <= most
+    assert 1 + probes + len(drafted) < len(computed.rows)
 
 
 def test_a_whole_task_is_remembered_until_its_next_samples(
@@ -165,11 +165,46 @@ def test_every_canvas_is_context_and_masks_or_what_the_model_said(
 
 def test_a_search_costs_less_than_filling_the_gap_does(search: Search) -> None:
     """A look at a length computes that gap anew, and not the context with it."""
-    asked = cut(12, seed=13)
-    found = found_by(search, asked)
-    filling = sum(one.length for one in found)
-    looked_at = sum(len(one.candidates) for one in found)
-    assert sum(one.cost for one in found) < looked_at + filling
+    found = found_by(search, cut(12, seed=13))
+    lengths = sum(len(one.candidates) for one in found)
+    assert lengths >= 8 * len(found)
+    assert sum(one.cost for one in found) < 0.8 * lengths
+
+
+def test_no_length_wins_but_one_that_is_worth_more_than_all_that_were_given_up(
+    model: Any, judge: Judge
+) -> None:
+    """Filling every length to the end finds the same one."""
+    eye = Eye(model)
+    for hole in cut(10, seed=14):
+        prior = judge.beforehand(hole.prefix, hole.suffix, 20)
+        prefix, suffix = (tuple(model.encode(text)) for text in (hole.prefix, hole.suffix))
+        ask = Ask(prefix=prefix, suffix=suffix, prior=prior)
+        view = ask.seen_by(eye)
+        probed = look(view, judge, ask)
+        bounded = weigh(view, judge, probed)
+        worth = {}
+        for one in probed:
+            draft = view.begun(one.length)
+            while not draft.is_over:
+                view.advance([draft])
+            worth[one.length] = log(one.odds) + judge.of_draft(draft, view.told(draft))
+        assert bounded[0].length == max(worth, key=lambda n: worth[n])
+        given_up = [one for one in bounded if one.draft is None]
+        assert {one.length for one in bounded} == set(worth)
+        assert bounded[len(bounded) - len(given_up) :] == given_up
+
+
+def test_what_a_draft_is_worth_only_falls(model: Any, judge: Judge) -> None:
+    [hole] = cut(1, seed=15)
+    prior = judge.beforehand(hole.prefix, hole.suffix, 20)
+    ask = Ask(prefix=tuple(model.encode(hole.prefix)), suffix=(), prior=prior)
+    view = replace(ask, suffix=tuple(model.encode(hole.suffix))).seen_by(Eye(model))
+    draft, worth = view.begun(9), [0.0]
+    while not draft.is_over:
+        view.advance([draft])
+        worth.append(judge.of_draft(draft, view.told(draft)))
+    assert worth == sorted(worth, reverse=True) and len(worth) > 3
 
 
 def test_no_candidate_is_longer_than_allowed(search: Search) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trueval.diffusion.candidates import FEW, Ask, best_few, look, weigh
+from trueval.diffusion.candidates import Ask, look, weigh
 from trueval.diffusion.fits import Case, Choice, Floats, Prior, Scales, outlook
 from trueval.diffusion.holes import Hole, Kind, library_holes
-from trueval.diffusion.judge import Judge, draft_features, probe_features
+from trueval.diffusion.judge import Judge, probe_features
 from trueval.diffusion.model import Model
 from trueval.diffusion.signals import Eye, Probe
 from trueval.paths import cache_dir
@@ -45,11 +45,6 @@ class Sizes:
     """How many holes a calibration is made of, by how many are probed."""
 
     probed: int = HOLES
-
-    @property
-    def drafted(self) -> int:
-        """Of those that are probed, the ones that are drafted too."""
-        return -(-self.probed // 2)
 
     @property
     def checked(self) -> int:
@@ -141,7 +136,7 @@ def _write(path: Path, judge: Judge) -> None:
 
 
 def _fit(eye: Eye, kind: Kind, holes: Sequence[Hole], sizes: Sizes) -> Judge:
-    """The prior on the last holes, probes and drafts on the first, the check on those between."""
+    """The prior on the last holes, the probes on the first, the check on those between."""
     encode = eye.model.encode
     most = min(MOST, eye.most)
     first, rest = holes[: sizes.probed], holes[sizes.probed :]
@@ -152,16 +147,14 @@ def _fit(eye: Eye, kind: Kind, holes: Sequence[Hole], sizes: Sizes) -> Judge:
         prior=Prior.fit(seen, most),
         scales=Scales((), ()),
         probing=None,
-        drafting=None,
         facts={},
     )
     if not _resizes(eye):
         judge = _with_probing(eye, judge, first, most)
-        judge = _with_drafting(eye, judge, first[: sizes.drafted], most)
     facts = {
         "kind": kind,
         "code": f"the library of Python {platform.python_version()}",
-        "holes": {"prior": len(seen), "probed": len(first), "drafted": sizes.drafted},
+        "holes": {"prior": len(seen), "probed": len(first)},
         "left_out": _checked(eye, judge, check, most),
     }
     return replace(judge, facts=facts)
@@ -219,22 +212,6 @@ def _drawn(prior: Floats, number: int) -> Floats:
     return np.asarray(np.where(taken, chance, -chance), dtype=np.float64)
 
 
-def _with_drafting(eye: Eye, judge: Judge, holes: Sequence[Hole], most: int) -> Judge:
-    """Fitted on what a search would draft, where the true length is among it."""
-    cases = []
-    for hole in holes:
-        ask, length = _ask(eye, judge, hole, most)
-        view = ask.seen_by(eye)
-        few = look(view, judge, ask)[:FEW]
-        lengths = [one.length for one in few]
-        if length in lengths and len(few) > 1:
-            drafts = view.draft(lengths)
-            before = np.log([max(one.odds, 1e-9) for one in few])
-            features = draft_features(drafts, judge.kind)
-            cases.append(Case(before, features, lengths.index(length)))
-    return replace(judge, drafting=Choice.fit(cases)) if cases else judge
-
-
 def _checked(eye: Eye, judge: Judge, holes: Sequence[Hole], most: int) -> dict[str, float]:
     """How often a search, and the prior alone, find the length of holes of no fit."""
     found: dict[str, float] = {
@@ -250,8 +227,7 @@ def _checked(eye: Eye, judge: Judge, holes: Sequence[Hole], most: int) -> dict[s
         guess = best = ask.likeliest
         if judge.probing is not None:
             view = ask.seen_by(eye)
-            few = best_few(look(view, judge, ask), FEW)
-            best = weigh(view, judge, ask, few)[0].length
+            best = weigh(view, judge, look(view, judge, ask))[0].length
             cost += view.cost
         found["found"] += best == length
         found["near"] += abs(best - length) <= 1

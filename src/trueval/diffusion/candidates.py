@@ -1,17 +1,19 @@
-"""Which lengths of a gap are looked at, and which of them are drafted."""
+"""Which lengths of a gap are looked at, and which of them are filled on trial."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import exp, inf, log
 
 import numpy as np
 
 from trueval.diffusion.fits import Floats
 from trueval.diffusion.judge import Judge
+from trueval.diffusion.model import WINDOW_ROWS
 from trueval.diffusion.signals import Draft, Eye, Probe, View
 
-__all__ = ["Ask", "Weighed", "best_few", "grid", "look", "weigh"]
+__all__ = ["Ask", "Weighed", "grid", "look", "weigh"]
 
 GRID = (*range(1, 13), 14, 17, 20, 24, 29, 35, 42, 50, 60, 72, 86, 104, 125, 150, 180, 216, 256)
 """Each about a fifth longer than the one before, as far as whole numbers go."""
@@ -19,10 +21,7 @@ TAIL = 0.02
 """Of the prior's mass, what may lie beyond the grid on each side."""
 REFINED = 4
 """Lengths beside the best that are looked at in the second round."""
-FEW = 3
-"""Candidates that are drafted."""
-HOPELESS = 0.05
-"""A candidate with less than this share of the best one's odds is not drafted."""
+_LEAST = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +56,7 @@ class Weighed:
 
     length: int
     odds: float
-    """Its probability among those that came as far, at the last stage that it reached."""
+    """Its probability among those that came as far: that were probed, or filled."""
     probe: Probe
     draft: Draft | None = None
 
@@ -106,17 +105,33 @@ def _beside(judge: Judge, ask: Ask, probes: Sequence[Probe]) -> list[int]:
     return sorted([n for n in ranked if n not in known][:REFINED])
 
 
-def best_few(found: Sequence[Weighed], few: int) -> list[Weighed]:
-    """Of `look`'s lengths those that are worth a draft."""
-    return [one for one in found[:few] if one.odds >= HOPELESS * found[0].odds]
+def weigh(view: View, judge: Judge, found: Sequence[Weighed]) -> list[Weighed]:
+    """The same lengths once they are drafted, the likeliest first; those given up come behind.
 
-
-def weigh(view: View, judge: Judge, ask: Ask, found: Sequence[Weighed]) -> list[Weighed]:
-    """The same lengths once they are drafted, the likeliest first."""
-    drafts = view.draft([one.length for one in found])
-    odds = np.exp(judge.of_drafts(drafts, np.log([one.odds for one in found])))
+    What a draft is worth only falls while it is filled. So those that are worth most are gone on
+    with, and once one is over that is worth more than any other, no other can win (branch and
+    bound, Land and Doig 1960).
+    """
+    drafts = {one.length: view.begun(one.length) for one in found}
+    before = {one.length: log(max(one.odds, _LEAST)) for one in found}
+    worth, over = dict(before), dict[int, float]()
+    while True:
+        best = max(over.values(), default=-inf)
+        ahead = [n for n in drafts if n not in over and worth[n] > best]
+        if not ahead:
+            break
+        ahead = sorted(ahead, key=lambda n: (-worth[n], n))[:WINDOW_ROWS]
+        view.advance([drafts[n] for n in ahead])
+        for length in ahead:
+            draft = drafts[length]
+            worth[length] = before[length] + judge.of_draft(draft, view.told(draft))
+            if draft.is_over:
+                over[length] = worth[length]
+    total = float(np.logaddexp.reduce(list(over.values())))
     weighed = [
-        Weighed(length=one.length, odds=float(share), probe=one.probe, draft=draft)
-        for one, share, draft in zip(found, odds, drafts, strict=True)
+        replace(one, odds=exp(over[one.length] - total), draft=drafts[one.length])
+        for one in found
+        if one.length in over
     ]
-    return sorted(weighed, key=lambda one: (-one.odds, one.length))
+    weighed.sort(key=lambda one: (-one.odds, one.length))
+    return weighed + [one for one in found if one.length not in over]

@@ -1,12 +1,13 @@
 """How many tokens a gap needs, by the model alone: no training, and no look at what belongs there.
 
-Gaps of candidate lengths, all masks, are shown to the model at once: the first-step confidence says
-which it takes for right (CAL, arXiv 2602.00476), beside a prior and what else the look shows. The
-best few are filled greedily and compared by the text's log-probability, corrected for its length
-(joint scores of whole texts: LR-DLLM, arXiv 2602.07546). How each of these is to be read is
-calibrated for checkpoint and kind of hole on Python's own library (`calibration.py`). A model that
-makes gaps longer and shorter itself (DreamOn, arXiv 2602.01326) starts at the prior's best, and no
-forward is spent.
+Gaps of candidate lengths, all masks, are shown to the model: the first-step confidence says which
+it takes for right (CAL, arXiv 2602.00476), beside a prior and what else the look shows; how it is
+to be read is calibrated for checkpoint and kind of hole on Python's own library (`calibration.py`).
+Then they are filled greedily and compared by the text's log-probability, corrected for its length
+(joint scores of whole texts: LR-DLLM, arXiv 2602.07546), those that cannot win given up on the way.
+The keys and values of the context are computed once and turned to where each length puts them. A
+model that makes gaps longer and shorter itself (DreamOn, arXiv 2602.01326) starts at the prior's
+best, and nothing is computed.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from math import exp
 from typing import Any
 
 from trueval.diffusion.calibration import MOST, SIZES, Sizes, calibrated, silent
-from trueval.diffusion.candidates import FEW, Ask, Weighed, best_few, look, weigh
+from trueval.diffusion.candidates import Ask, Weighed, look, weigh
 from trueval.diffusion.holes import KINDS, Kind, kind_of
 from trueval.diffusion.judge import Judge
 from trueval.diffusion.model import Model
-from trueval.diffusion.signals import Eye
+from trueval.diffusion.signals import Eye, View
 from trueval.errors import ConfigError, did_you_mean
 
 __all__ = ["Candidate", "Found", "Search", "line_end"]
@@ -45,7 +46,7 @@ class Candidate:
     confidence: float
     """First-step mean log-probability of the likeliest tokens."""
     text: str | None
-    """What it was filled with, if it was one of the best few."""
+    """What it was filled with, if it came so far."""
     logp: float | None
     """That text's log-probability."""
 
@@ -81,13 +82,12 @@ class Search:
         self,
         model: Model,
         *,
-        few: int = FEW,
         sizes: Sizes = SIZES,
         judges: Mapping[Kind, Judge] | None = None,
         say: Callable[[str], None] = silent,
     ) -> None:
         """`judges`: calibrations at hand; others are made, or read from the cache, when needed."""
-        self.model, self._few, self._sizes, self._say = model, few, sizes, say
+        self.model, self._sizes, self._say = model, sizes, say
         self._judges: dict[Kind, Judge] = dict(judges or {})
         self._known: OrderedDict[tuple[str, str, Kind, int], Found] = OrderedDict()
         self._eye: Eye | None = None
@@ -133,27 +133,28 @@ class Search:
         if judge.probing is None:
             return Found(length=ask.likeliest, kind=judge.kind, cost=0.0, candidates=())
         view = ask.seen_by(eye)
-        seen = look(view, judge, ask)
-        few = best_few(seen, self._few)
-        if len(few) > 1:
-            few = weigh(view, judge, ask, few)
-        rest = seen[len(few) :]
+        found = look(view, judge, ask)
+        if len(found) > 1:
+            found = weigh(view, judge, found)
         return Found(
-            length=few[0].length,
+            length=found[0].length,
             kind=judge.kind,
             cost=view.cost,
-            candidates=tuple(self._told(one, ask) for one in (*few, *rest)),
+            candidates=tuple(self._told(one, ask, view) for one in found),
         )
 
-    def _told(self, one: Weighed, ask: Ask) -> Candidate:
-        draft = one.draft
+    def _told(self, one: Weighed, ask: Ask, view: View) -> Candidate:
+        text = logp = None
+        if one.draft is not None and (told := view.told(one.draft)) is not None:
+            text = self.model.decode(one.draft.tokens[: told.ended].tolist())
+            logp = one.draft.logp
         return Candidate(
             length=one.length,
             odds=one.odds,
             prior=float(exp(ask.prior[one.length - 1])),
             confidence=one.probe.surest,
-            text=None if draft is None else self.model.decode(draft.tokens[: draft.ended]),
-            logp=None if draft is None else draft.logp,
+            text=text,
+            logp=logp,
         )
 
 

@@ -12,7 +12,7 @@ from trueval.diffusion.gaps import Gap, cut_context
 from trueval.diffusion.model import Model, Window
 from trueval.diffusion.packs import Parts, whole
 
-__all__ = ["Draft", "Eye", "Heard", "Probe", "View"]
+__all__ = ["Draft", "Eye", "Heard", "Probe", "Told", "View"]
 
 SURE = 0.9
 """A draft reveals all tokens of at least this probability at once (Fast-dLLM, arXiv 2505.22618)."""
@@ -43,16 +43,48 @@ class Probe:
     """Index of the first position whose likeliest token is an end token."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A gap filled greedily, the surest tokens first."""
+    """A gap that is being filled greedily, the surest tokens first."""
 
-    tokens: tuple[int, ...]
-    seam: float
-    """Mean log-probability of the suffix's first tokens, masked beside the filled gap."""
-    logp: float
-    """The sum of each token's log-probability as of when it was revealed: of the whole text, by
-    the chain rule in that order, as far as tokens revealed together are independent."""
+    def __init__(self, length: int, mask_id: int, *, has_seam: bool) -> None:
+        self.tokens = torch.full((length,), mask_id)
+        """int64 [length]"""
+        self.logp = 0.0
+        """The sum of each token's log-probability as of when it was revealed: of the whole text, by
+        the chain rule in that order, as far as tokens revealed together are independent."""
+        self.seam: float | None = None if has_seam else 0.0
+        """Mean log-probability of the suffix's first tokens, masked beside the filled gap."""
+        self._masked = torch.ones(length, dtype=torch.bool)
+
+    @property
+    def masks(self) -> Tensor:
+        """The places of masks."""
+        return self._masked.nonzero().flatten()
+
+    @property
+    def is_filled(self) -> bool:
+        """No mask is left."""
+        return not self._masked.any()
+
+    @property
+    def is_over(self) -> bool:
+        """It is filled, and its seam was looked at."""
+        return self.seam is not None and self.is_filled
+
+    def reveal(self, tokens: Tensor, logp: Tensor) -> None:
+        """Take what is sure of the masks' tokens, in their order, and the surest in any case."""
+        taken = logp.exp() >= SURE
+        taken[int(logp.argmax())] = True
+        chosen = self.masks[taken]
+        self.tokens[chosen] = tokens[taken]
+        self.logp += float(logp[taken].sum())
+        self._masked[chosen] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What stands in a filled gap."""
+
     breaks: int
     """Tokens but the last that end a line."""
     closes: bool
@@ -143,9 +175,10 @@ class View:
         The first `SEAM` tokens of the suffix are masked with the gap: where the gap is too long or
         too short, the model expects others there.
         """
-        middles = [torch.full((length,), self._mask) for length in lengths]
+        masks = [torch.full((length,), self._mask) for length in lengths]
+        rows = [self._canvas(middle, hidden=True) for middle in masks]
         asked = [torch.arange(length + self._seams) for length in lengths]
-        heard = self._ask(middles, asked, hidden=True)
+        heard = self._ask(rows, asked, [self._behind] * len(rows))
         return [self._seen(length, one) for length, one in zip(lengths, heard, strict=True)]
 
     def _seen(self, length: int, heard: Heard) -> Probe:
@@ -161,50 +194,49 @@ class View:
             end_at=_first(self._eye.ends[tokens]),
         )
 
-    def draft(self, lengths: Sequence[int]) -> list[Draft]:
-        """Fill gaps greedily, side by side, and look at the seam of each.
+    def begun(self, length: int) -> Draft:
+        """A draft of a gap of so many tokens, all of them masks yet."""
+        return Draft(length, self._mask, has_seam=bool(self._seams))
+
+    def advance(self, drafts: Sequence[Draft]) -> None:
+        """One pass over each gap: it reveals tokens, or looks at the seam of one that is filled.
 
         Of the masks the likeliest token is revealed, and all others that are `SURE`.
         """
-        state = [_Filling(length, self._mask) for length in lengths]
-        while open_ := [one for one in state if one.masked.any()]:
-            asked = [one.masked.nonzero().flatten() for one in open_]
-            heard = self._ask([one.tokens for one in open_], asked, hidden=False)
-            for one, said in zip(open_, heard, strict=True):
+        rows = [self._canvas(one.tokens, hidden=one.is_filled) for one in drafts]
+        seam = torch.arange(self._seams)
+        asked = [len(d.tokens) + seam if d.is_filled else d.masks for d in drafts]
+        behind = [self._behind if one.is_filled else self._behind[:0] for one in drafts]
+        for one, said in zip(drafts, self._ask(rows, asked, behind), strict=True):
+            if one.is_filled:
+                one.seam = said.seam
+            else:
                 one.reveal(said.tokens, said.best)
-        if not self._seams:  # a suffix may be empty, or cut away where the gap fills the model
-            return [self._drafted(one, 0.0) for one in state]
-        asked = [len(one.tokens) + torch.arange(self._seams) for one in state]
-        heard = self._ask([one.tokens for one in state], asked, hidden=True)
-        return [self._drafted(one, said.seam) for one, said in zip(state, heard, strict=True)]
 
-    def _drafted(self, one: _Filling, seam: float) -> Draft:
-        line = self._eye.line[one.tokens]
-        return Draft(
-            tokens=tuple(one.tokens.tolist()),
-            seam=seam,
-            logp=float(one.logp.sum()),
+    def told(self, draft: Draft) -> Told | None:
+        """What stands in a draft that is filled."""
+        if not draft.is_filled:
+            return None
+        line = self._eye.line[draft.tokens]
+        return Told(
             breaks=int(line[:-1].sum()),
-            closes=bool(self._eye.closing[one.tokens[-1]]),
-            ended=_first(self._eye.ends[one.tokens]),
+            closes=bool(self._eye.closing[draft.tokens[-1]]),
+            ended=_first(self._eye.ends[draft.tokens]),
         )
 
     def _ask(
-        self, middles: Sequence[Tensor], asked: Sequence[Tensor], *, hidden: bool
+        self, rows: Sequence[Tensor], asked: Sequence[Tensor], behind: Sequence[Tensor]
     ) -> list[Heard]:
-        """What the model says at some places of gaps, and of the tokens behind if those are hidden.
+        """What the model says at some places of gaps, and of tokens at the last ones of these.
 
-        middles [n] int64, asked [Q] int64, from the gap's start on
+        rows [L] int64; asked [Q] int64, from the gap's start on; behind [<= Q] int64
         """
-        behind = self._behind if hidden else self._behind[:0]
-        rows = [self._canvas(middle, hidden=hidden) for middle in middles]
+        around = len(self._head) + len(self._tail)
+        windows = [self._resized(len(row) - around, row) for row in rows]
         at = [len(self._head) + places for places in asked]
-        windows = [
-            self._resized(len(middle), row) for middle, row in zip(middles, rows, strict=True)
-        ]
 
         def reader(index: int, parts: Parts) -> Heard:
-            return self._eye.heard(whole(index, parts), behind)
+            return self._eye.heard(whole(index, parts), behind[index])
 
         with torch.inference_mode():
             return self._model.rewindow(windows, rows, at, reader)
@@ -237,24 +269,6 @@ class Heard:
     line: Tensor
     closing: Tensor
     ends: Tensor
-
-
-class _Filling:
-    """A draft on its way."""
-
-    def __init__(self, length: int, mask_id: int) -> None:
-        self.tokens = torch.full((length,), mask_id)
-        self.masked = torch.ones(length, dtype=torch.bool)
-        self.logp = torch.zeros(length)
-
-    def reveal(self, tokens: Tensor, logp: Tensor) -> None:
-        """Take what is sure of the masks' tokens, in their order, and the surest in any case."""
-        places = self.masked.nonzero().flatten()
-        taken = logp.exp() >= SURE
-        taken[int(logp.argmax())] = True
-        chosen = places[taken]
-        self.tokens[chosen], self.logp[chosen] = tokens[taken], logp[taken]
-        self.masked[chosen] = False
 
 
 def _not(logp: Tensor) -> Tensor:
