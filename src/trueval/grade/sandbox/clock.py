@@ -22,6 +22,9 @@ class Deadline:
     - or three times `timeout_s` have passed in which it was not waiting for a core;
     - or ten times have passed on the wall. One that runs only when nothing else does is put on a
       par with others after five, so that a busy machine cannot turn it into a timeout.
+
+    While an answer of its lies there unread, only the CPU time counts: it is the checker that waits
+    for a core.
     """
 
     def __init__(self, pid: int, timeout_s: float, waited_s: float, idle: bool) -> None:
@@ -38,7 +41,7 @@ class Deadline:
         left = self._timeout_s - (time.monotonic() - self._started)
         return left if left > 0 else min(0.02, self._timeout_s / 4)
 
-    def is_over(self) -> bool:
+    def is_over(self, *, has_answered: bool) -> bool:
         """Whether the time is up now."""
         wall_s = time.monotonic() - self._started
         if wall_s < self._timeout_s:
@@ -46,9 +49,11 @@ class Deadline:
         if self._idle and wall_s > self._backstop_s / 2:
             self._idle = False
             _on_a_par(self._pid)
-        served_s = wall_s - _waited_s(self._pid)
+        served_s = wall_s - starved_s(self._pid)
         if (cpu_s := _cpu_s(self._pid)) >= self._timeout_s:
             self.reason = f"timeout (cpu): {cpu_s:.1f} s of CPU time"
+        elif has_answered:
+            return False
         elif served_s >= self._served_s or wall_s >= self._backstop_s:
             self.reason = f"timeout (wall): {wall_s:.1f} s of wall time"
         elif served_s >= SLEEPING_FACTOR * self._timeout_s and _sleeps(self._pid):
@@ -74,8 +79,8 @@ def _cpu_s(pid: int) -> float:
         return 0.0
 
 
-def _waited_s(pid: int) -> float:
-    """Time that a process stood ready and had no core."""
+def starved_s(pid: int | str) -> float:
+    """Time that a process stood ready and had no core; 0 where the system does not say."""
     try:
         with open(f"/proc/{pid}/schedstat") as file:
             return int(file.read().split()[1]) / 1e9
@@ -84,9 +89,9 @@ def _waited_s(pid: int) -> float:
 
 
 def _sleeps(pid: int) -> bool:
-    """Whether a process waits for something other than a core."""
+    """Whether a process waits for something other than a core or a disk."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b") ")[2][:1] != b"R"
+            return file.read().rpartition(b") ")[2][:1] not in b"RD"
     except OSError:
         return True

@@ -83,9 +83,7 @@ class Session:
         self._asked_at = time.monotonic()
         self.send(request)
         reply = self._reply()
-        self.waited_s += time.monotonic() - self._asked_at
-        # Many quick answers use up a limit as well as a slow one does.
-        self._is_slow = self.waited_s > patience_s(self._zygote.timeout_s)
+        self._note_wait()
         return reply
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any], wrap: bytes = b"") -> Any:
@@ -148,9 +146,18 @@ class Session:
         data = self._read(most)
         if not self._begun:
             data = self._without_begun(data)
-        self.waited_s += time.monotonic() - self._asked_at
-        self._is_slow = self.waited_s > patience_s(self._zygote.timeout_s)
+        self._note_wait()
         return data
+
+    def _note_wait(self) -> None:
+        waited_s = time.monotonic() - self._asked_at
+        patience = patience_s(self._zygote.timeout_s)
+        if waited_s > patience:
+            # Its answer may have lain there while we had no core to read it on.
+            waited_s = max(0.0, waited_s - self._zygote.starved_s())
+        self.waited_s += waited_s
+        # Many quick answers use up a limit as well as a slow one does.
+        self._is_slow = self.waited_s > patience
 
     def value_of(self, reply: bytes) -> Any:
         """The value in a reply. Raises what the candidate raised."""
@@ -177,6 +184,8 @@ class Session:
         if not self._is_gone:
             self._is_gone = True
             _, peak_kb, reason = self._zygote.stopped(self._number)
+            if reason.startswith("timeout (wall)"):
+                reason = ""  # it has answered all that was asked, and what it waits for is us
             # Also where it would have passed: with more load it would have been caught at it.
             if reason or peak_kb > 1024 * self._zygote.memory_mb:
                 self.over = _over_by(reason or f"memory: {peak_kb // 1024} MB")

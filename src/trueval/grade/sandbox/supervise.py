@@ -29,12 +29,21 @@ class Watch:
     """Looks after one candidate while the checker waits for its answer."""
 
     def __init__(
-        self, number: int, pid: int, settings: dict[str, Any], waited_s: float, idle: bool
+        self,
+        number: int,
+        pid: int,
+        answers: int,
+        settings: dict[str, Any],
+        waited_s: float,
+        idle: bool,
     ) -> None:
+        """`answers`: the checker's end of the candidate's socket."""
         self.number = number
         self.reason = ""
         """Why it has to end: it is out of time, or of memory. Empty when it ended by itself."""
         self._pid = pid
+        self._unread = select.poll()
+        self._unread.register(answers, select.POLLIN)
         self._memory_mb = settings["memory_mb"]
         timeout_s = settings["timeout_s"]
         self._deadline = Deadline(pid, timeout_s, waited_s, idle)
@@ -53,7 +62,7 @@ class Watch:
                 return True
             if self._pidfd in ready or self._has_ended():
                 return False
-            if self._deadline.is_over():
+            if self._deadline.is_over(has_answered=bool(self._unread.poll(0))):
                 self.reason = self._deadline.reason
                 return False
             if (resident_mb := _resident_mb(self._pid)) > self._memory_mb:

@@ -35,8 +35,8 @@ class Zygote:
 
     def __init__(self, jail: Jail, control: Any, settings: dict[str, Any]) -> None:
         self._jail, self._control, self._settings = jail, control, settings
-        self._alive: dict[int, int] = {}
-        """Number -> pid, in the order in which they will run."""
+        self._alive: dict[int, tuple[int, int]] = {}
+        """Number -> pid and the checker's end of its socket, in the order they will run in."""
         self._made = 0
         self._alone = False
         self._watch: supervise.Watch | None = None
@@ -78,14 +78,15 @@ class Zygote:
         if number in self._alive:
             idle = self._settings["background"] and not self._alone
             self._watch = supervise.Watch(
-                number, self._alive[number], self._settings, waited_s, idle
+                number, *self._alive[number], self._settings, waited_s, idle
             )
 
     def _end(self, number: int, reason: str, *, is_gone: bool = False) -> None:
         """End a candidate and all that it started, say how it ended, and fork another ahead."""
-        pid = self._alive.pop(number, None)
-        if pid is None:
+        if number not in self._alive:
             return  # it ended, and that was told, before the order came
+        pid, answers = self._alive.pop(number)
+        os.close(answers)
         if is_gone and not supervise.has_ended_soon(pid):
             reason = "socket: closed by the program"
         status, peak_kb = supervise.end(pid)
@@ -102,8 +103,9 @@ class Zygote:
 
     def end_all(self) -> None:
         """End every candidate, also those that wait."""
-        for pid in self._alive.values():
+        for pid, answers in self._alive.values():
             supervise.end(pid)
+            os.close(answers)
         self._alive.clear()
         self._clean_up()
 
@@ -114,7 +116,7 @@ class Zygote:
 
     def _clean_up(self) -> None:
         if self._jail.level == "bare":
-            supervise.end_stragglers(self._alive.values())
+            supervise.end_stragglers([pid for pid, _ in self._alive.values()])
         self._jail.after()
 
     def _fork(self, *, alone: bool) -> None:
@@ -130,9 +132,8 @@ class Zygote:
             self._become_candidate(theirs.fileno(), alone)
         theirs.close()
         self._made += 1
-        self._alive[self._made] = pid
         self._tell(wire.FORKED, self._made, float(alone), b"", ours.fileno())
-        ours.close()
+        self._alive[self._made] = pid, ours.detach()
 
     def _become_candidate(self, fd: int, alone: bool) -> NoReturn:
         try:
