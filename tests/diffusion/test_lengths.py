@@ -104,10 +104,10 @@ def computed(model: Any, monkeypatch: pytest.MonkeyPatch) -> Computed:
         seen.passes += len(rows)
         return windows(rows, *rest)
 
-    def part(kept: Any, rows: Any, *rest: Any) -> Any:
+    def part(kept: Any, rows: Any, *rest: Any, **more: Any) -> Any:
         seen.rows.extend(row.tolist() for row in rows)
         seen.passes += sum(len(k.places) / len(row) for k, row in zip(kept, rows, strict=True))
-        return rewindow(kept, rows, *rest)
+        return rewindow(kept, rows, *rest, **more)
 
     monkeypatch.setattr(model, "windows", full)
     monkeypatch.setattr(model, "rewindow", part)

@@ -10,7 +10,6 @@ import numpy as np
 
 from trueval.diffusion.fits import Floats
 from trueval.diffusion.judge import Judge
-from trueval.diffusion.model import WINDOW_ROWS
 from trueval.diffusion.signals import Draft, Eye, Probe, View
 
 __all__ = ["Ask", "Weighed", "grid", "look", "weigh"]
@@ -120,7 +119,7 @@ def weigh(view: View, judge: Judge, found: Sequence[Weighed]) -> list[Weighed]:
         ahead = [n for n in drafts if n not in over and worth[n] > best]
         if not ahead:
             break
-        ahead = sorted(ahead, key=lambda n: (-worth[n], n))[:WINDOW_ROWS]
+        ahead = view.together(sorted(ahead, key=lambda n: (-worth[n], n)))
         view.advance([drafts[n] for n in ahead])
         for length in ahead:
             draft = drafts[length]

@@ -118,10 +118,13 @@ class Model:
         rows: Sequence[Tensor],
         at: Sequence[Tensor],
         reader: Reader[T],
+        *,
+        wide: bool = False,
     ) -> list[T]:
         """What is read at positions in windows, their tokens run anew beside the old keys.
 
-        rows [L] int64, equal to the windows' outside of them; at [Q] int64
+        rows [L] int64, equal to the windows' outside of them; at [Q] int64; `wide`: see
+        `WindowPacks.read`
 
         An approximation: a full pass would change the keys and values of the context too, for they
         attend to the window (dKV-Cache, arXiv 2505.15781; Fast-dLLM, arXiv 2505.22618). Right after
@@ -138,6 +141,7 @@ class Model:
             places,
             [window.context for window in windows],
             reader,
+            wide=wide,
         )
 
     def resized(self, window: Window, row: Tensor, *, at: int, old: int, new: int) -> Window:

@@ -147,13 +147,21 @@ class WindowPacks:
         places: Sequence[Tensor],
         contexts: Sequence[Context],
         reader: Reader[T],
+        *,
+        wide: bool = False,
     ) -> list[T]:
         """tokens: the ids of each window [W]; out: indices into it [Q]; places: where it lies [W]
 
         -> what is read of each
+
+        `wide`: as many outputs are computed as there are positions, so that fewer shapes fill fewer
+        packs.
         """
         shapes = [
-            (window_bucket(len(ids)), output_bucket(len(asked)))
+            (
+                window_bucket(len(ids)),
+                window_bucket(len(ids)) if wide else output_bucket(len(asked)),
+            )
             for ids, asked in zip(tokens, out, strict=True)
         ]
         found: dict[int, T] = {}

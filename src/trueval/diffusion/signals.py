@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from trueval.diffusion.gaps import Gap, cut_context
-from trueval.diffusion.model import Model, Window
-from trueval.diffusion.packs import Parts, whole
+from trueval.diffusion.model import WINDOW_ROWS, Model, Window
+from trueval.diffusion.packs import Parts, whole, window_bucket
 
 __all__ = ["Draft", "Eye", "Heard", "Probe", "Told", "View"]
 
@@ -128,8 +128,11 @@ class Eye:
         )
         return View(self, head, tail, likeliest)
 
-    def heard(self, logits: Tensor, behind: Tensor) -> Heard:
-        """What logits [Q, V] say at Q positions, and of tokens at the last ones of these."""
+    def heard(self, logits: Tensor, behind: Tensor, *, kinds: bool) -> Heard:
+        """What logits [Q, V] say at Q positions, and of tokens at the last ones of these.
+
+        Of kinds of tokens only where that is asked for.
+        """
         logits[:, self._never] = -torch.inf
         logp = logits.log_softmax(-1)
         best, tokens = logp.max(-1)
@@ -138,7 +141,7 @@ class Eye:
             seam=float(own.clamp(min=_LEAST).mean()) if len(behind) else 0.0,
             best=best.cpu(),
             tokens=tokens.cpu(),
-            **{name: self._mass(logp, kind) for name, kind in self._kinds.items()},
+            kinds={name: self._mass(logp, k) for name, k in self._kinds.items()} if kinds else {},
         )
 
     def _mass(self, logp: Tensor, kind: Tensor) -> Tensor:
@@ -161,6 +164,7 @@ class View:
         self._seams = min(SEAM, len(tail))
         self._behind = tail[: self._seams].clone()
         self._likeliest = likeliest
+        self._windows: dict[int, Window] = {}
         self.cost = 0.0
         """Positions computed so far, in passes over the whole canvas."""
         canvas = self._canvas(torch.full((likeliest,), self._mask), hidden=True)
@@ -178,7 +182,7 @@ class View:
         masks = [torch.full((length,), self._mask) for length in lengths]
         rows = [self._canvas(middle, hidden=True) for middle in masks]
         asked = [torch.arange(length + self._seams) for length in lengths]
-        heard = self._ask(rows, asked, [self._behind] * len(rows))
+        heard = self._ask(rows, asked, [self._behind] * len(rows), kinds=True)
         return [self._seen(length, one) for length, one in zip(lengths, heard, strict=True)]
 
     def _seen(self, length: int, heard: Heard) -> Probe:
@@ -187,9 +191,9 @@ class View:
             length=length,
             seam=heard.seam,
             surest=float(heard.best[:length].mean()),
-            closes=max(_LEAST, float(heard.closing[length - 1])),
-            unbroken=max(_LEAST, float(_not(heard.line[: length - 1]).sum())),
-            unended=max(_LEAST, float(_not(heard.ends[:length]).sum())),
+            closes=max(_LEAST, float(heard.kinds["closing"][length - 1])),
+            unbroken=max(_LEAST, float(_not(heard.kinds["line"][: length - 1]).sum())),
+            unended=max(_LEAST, float(_not(heard.kinds["ends"][:length]).sum())),
             line_at=_first(self._eye.line[tokens]),
             end_at=_first(self._eye.ends[tokens]),
         )
@@ -197,6 +201,12 @@ class View:
     def begun(self, length: int) -> Draft:
         """A draft of a gap of so many tokens, all of them masks yet."""
         return Draft(length, self._mask, has_seam=bool(self._seams))
+
+    def together(self, ranked: Sequence[int]) -> list[int]:
+        """Of ranked lengths the first, and as many of the next ones as share a pack with it."""
+        sizes = [window_bucket(length + self._seams + 1) for length in ranked]
+        alike = [n for n, size in zip(ranked, sizes, strict=True) if size == sizes[0]]
+        return alike[:WINDOW_ROWS]
 
     def advance(self, drafts: Sequence[Draft]) -> None:
         """One pass over each gap: it reveals tokens, or looks at the seam of one that is filled.
@@ -207,7 +217,7 @@ class View:
         seam = torch.arange(self._seams)
         asked = [len(d.tokens) + seam if d.is_filled else d.masks for d in drafts]
         behind = [self._behind if one.is_filled else self._behind[:0] for one in drafts]
-        for one, said in zip(drafts, self._ask(rows, asked, behind), strict=True):
+        for one, said in zip(drafts, self._ask(rows, asked, behind, kinds=False), strict=True):
             if one.is_filled:
                 one.seam = said.seam
             else:
@@ -225,27 +235,34 @@ class View:
         )
 
     def _ask(
-        self, rows: Sequence[Tensor], asked: Sequence[Tensor], behind: Sequence[Tensor]
+        self,
+        rows: Sequence[Tensor],
+        asked: Sequence[Tensor],
+        behind: Sequence[Tensor],
+        *,
+        kinds: bool,
     ) -> list[Heard]:
         """What the model says at some places of gaps, and of tokens at the last ones of these.
 
         rows [L] int64; asked [Q] int64, from the gap's start on; behind [<= Q] int64
         """
         around = len(self._head) + len(self._tail)
-        windows = [self._resized(len(row) - around, row) for row in rows]
+        windows = [self._sized(len(row) - around, row) for row in rows]
         at = [len(self._head) + places for places in asked]
 
         def reader(index: int, parts: Parts) -> Heard:
-            return self._eye.heard(whole(index, parts), behind[index])
+            return self._eye.heard(whole(index, parts), behind[index], kinds=kinds)
 
         with torch.inference_mode():
-            return self._model.rewindow(windows, rows, at, reader)
+            return self._model.rewindow(windows, rows, at, reader, wide=True)
 
-    def _resized(self, length: int, row: Tensor) -> Window:
-        """The window of a gap of another length."""
-        window = self._model.resized(
-            self._window, row, at=len(self._head), old=self._likeliest, new=length
-        )
+    def _sized(self, length: int, row: Tensor) -> Window:
+        """The window of a gap of so many tokens, made once."""
+        if length not in self._windows:
+            self._windows[length] = self._model.resized(
+                self._window, row, at=len(self._head), old=self._likeliest, new=length
+            )
+        window = self._windows[length]
         self.cost += len(window.places) / len(row)
         return window
 
@@ -266,9 +283,9 @@ class Heard:
     """Mean log-probability of the tokens behind a gap; 0 of none."""
     best: Tensor
     tokens: Tensor
-    line: Tensor
-    closing: Tensor
-    ends: Tensor
+    kinds: Mapping[str, Tensor]
+    """Log-probability of a token that holds a newline (`line`), ends with one (`closing`) or ends
+    the text (`ends`)."""
 
 
 def _not(logp: Tensor) -> Tensor:
