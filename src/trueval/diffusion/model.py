@@ -66,7 +66,9 @@ class Model:
         self.device, self.dtype = body.device, body.dtype
         self._body, self._tokens = body, tokens
         self._packs = Packs(body, pack_rows) if pack_rows else None
-        self._window_packs = WindowPacks(body, max(WINDOW_ROWS, pack_rows))
+        self.window_rows = max(WINDOW_ROWS, pack_rows)
+        """How many windows of one shape are computed together."""
+        self._window_packs = WindowPacks(body, self.window_rows)
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text. Nothing is added, and special-looking text is plain text."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trueval.diffusion.gaps import Gap, cut_context
-from trueval.diffusion.model import WINDOW_ROWS, Model, Window
+from trueval.diffusion.model import Model, Window
 from trueval.diffusion.packs import Parts, whole, window_bucket
 
 __all__ = ["Draft", "Eye", "Heard", "Probe", "Told", "View"]
@@ -206,7 +206,7 @@ class View:
         """Of ranked lengths the first, and as many of the next ones as share a pack with it."""
         sizes = [window_bucket(length + self._seams + 1) for length in ranked]
         alike = [n for n, size in zip(ranked, sizes, strict=True) if size == sizes[0]]
-        return alike[:WINDOW_ROWS]
+        return alike[: self._model.window_rows]
 
     def advance(self, drafts: Sequence[Draft]) -> None:
         """One pass over each gap: it reveals tokens, or looks at the seam of one that is filled.
