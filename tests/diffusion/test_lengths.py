@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +187,7 @@ def test_no_length_wins_but_one_that_is_worth_more_than_all_that_were_given_up(
             draft = view.begun(one.length)
             while not draft.is_over:
                 view.advance([draft])
-            worth[one.length] = log(one.odds) + judge.of_draft(draft, view.told(draft))
+            worth[one.length] = one.logp + judge.of_draft(draft, view.told(draft))
         assert bounded[0].length == max(worth, key=lambda n: worth[n])
         given_up = [one for one in bounded if one.draft is None]
         assert {one.length for one in bounded} == set(worth)

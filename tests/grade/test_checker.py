@@ -159,6 +159,9 @@ async def test_a_checker_does_not_keep_the_memory_of_an_answer(grader: Functiona
     source = "def f(): return ['x' * 10**6 + str(i) for i in range(10)]"
     body = "kept = [candidate() for _ in range(3)]\nassert kept == []"
     await asyncio.gather(*(grade(grader, source, reference(body)) for _ in range(8)))
+    # Stopped in the middle of it, where no memory is missing yet.
+    source, body, _ = HOSTILE["memory bit by bit"]
+    await asyncio.gather(*(grade(grader, source, reference(body)) for _ in range(4)))
     await asyncio.gather(*(grade(grader, GOOD) for _ in range(8)))
     for client in grader._clients:
         assert client.pid is not None

@@ -65,6 +65,62 @@ async def test_a_checker_without_a_core_makes_no_timeout(calls: int) -> None:
     assert grade.passed, grade
 
 
+def taking(argument: str, source: str) -> tuple[Program, Reference]:
+    test = f"def check(candidate):\n    assert candidate({argument}) == 1\n"
+    return Program(source=source), Reference(
+        problem_id="p", entry_point="f", test=test, canonical_solution="    return 1"
+    )
+
+
+TRICKLE = """
+import os, time
+def f(x):
+    os.write(3, (30 << 20).to_bytes(4, "big"))
+    while True:
+        os.write(3, b"x")
+        time.sleep(0.003)
+"""
+OUT_OF_TIME = {
+    "sleeps in a call": sleeping(1, 60),
+    "sleeps before it reads a long argument": taking(
+        "list(range(200_000))", "import time\ntime.sleep(60)\ndef f(x): return 1"
+    ),
+    "has said something and reads nothing": taking(
+        "list(range(200_000))",
+        "import os, time\nos.write(3, b'x')\ntime.sleep(60)\ndef f(x): return 1",
+    ),
+    "answers a byte at a time": taking("1", TRICKLE),
+}
+
+
+@pytest.mark.parametrize("case", OUT_OF_TIME.values(), ids=OUT_OF_TIME)
+async def test_a_program_that_waits_for_nobody_is_out_of_time(
+    case: tuple[Program, Reference],
+) -> None:
+    grader = FunctionalGrader(timeout_s=TIMEOUT_S, workers=1)
+    await grader.open()
+    grade = await asyncio.wait_for(grader.grade(*case), 60)
+    await grader.close()
+    assert isinstance(grade, Grade)
+    assert (grade.verdict, grade.cause) == ("timeout", "timeout-wall")
+
+
+async def test_what_a_checker_waited_for_a_core_is_no_other_programs_time() -> None:
+    grader = FunctionalGrader(timeout_s=TIMEOUT_S, workers=1)
+    await grader.open()
+    [worker] = workers_of(grader)
+    test = "import time\ndef check(candidate):\n    start = time.process_time()\n"
+    test += "    while time.process_time() < start + 0.06: pass\n    assert candidate() == 1\n"
+    slow = Reference(problem_id="p", entry_point="f", test=test, canonical_solution="")
+    with starved(worker.checker.pid, 20 * TIMEOUT_S):
+        first = await grader.grade(Program(source="def f(): return 1"), slow)
+    second = await grader.grade(*sleeping(3, 1.5 * TIMEOUT_S))
+    await grader.close()
+    assert isinstance(first, Grade) and isinstance(second, Grade)
+    assert first.passed, first
+    assert (second.verdict, second.cause) == ("timeout", "timeout-wall")
+
+
 async def test_a_program_that_sleeps_is_out_of_time_all_the_same() -> None:
     grader = FunctionalGrader(timeout_s=TIMEOUT_S, workers=1)
     await grader.open()

@@ -59,7 +59,10 @@ class Sizes:
 
 SIZES = Sizes()
 
-_SOURCES = ("holes", "fits", "signals", "judge", "candidates", "calibration")
+_SOURCES = (
+    *("holes", "fits", "signals", "judge", "candidates", "calibration"),
+    *("body", "model", "packs", "gaps"),  # through which a gap is looked at
+)
 
 
 def calibrated(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp, inf, log
+from math import inf
 
 import numpy as np
 
@@ -20,7 +20,6 @@ TAIL = 0.02
 """Of the prior's mass, what may lie beyond the grid on each side."""
 REFINED = 4
 """Lengths beside the best that are looked at in the second round."""
-_LEAST = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +53,8 @@ class Weighed:
     """A length, and what was found of it."""
 
     length: int
-    odds: float
-    """Its probability among those that came as far: that were probed, or filled."""
+    logp: float
+    """The log of its probability among those that came as far: that were probed, or filled."""
     probe: Probe
     draft: Draft | None = None
 
@@ -71,12 +70,12 @@ def look(view: View, judge: Judge, ask: Ask) -> list[Weighed]:
     """All lengths that were probed, the likeliest first."""
     probes = view.probe(grid(ask))
     probes += view.probe(_beside(judge, ask, probes))
-    odds = np.exp(judge.of_probes(probes, ask.prior))
+    odds = judge.of_probes(probes, ask.prior)
     found = [
-        Weighed(length=probe.length, odds=float(share), probe=probe)
-        for probe, share in zip(probes, odds, strict=True)
+        Weighed(length=probe.length, logp=float(logp), probe=probe)
+        for probe, logp in zip(probes, odds, strict=True)
     ]
-    return sorted(found, key=lambda one: (-one.odds, one.length))
+    return sorted(found, key=lambda one: (-one.logp, one.length))
 
 
 def _beside(judge: Judge, ask: Ask, probes: Sequence[Probe]) -> list[int]:
@@ -112,7 +111,7 @@ def weigh(view: View, judge: Judge, found: Sequence[Weighed]) -> list[Weighed]:
     bound, Land and Doig 1960).
     """
     drafts = {one.length: view.begun(one.length) for one in found}
-    before = {one.length: log(max(one.odds, _LEAST)) for one in found}
+    before = {one.length: one.logp for one in found}
     worth, over = dict(before), dict[int, float]()
     while True:
         best = max(over.values(), default=-inf)
@@ -128,9 +127,9 @@ def weigh(view: View, judge: Judge, found: Sequence[Weighed]) -> list[Weighed]:
                 over[length] = worth[length]
     total = float(np.logaddexp.reduce(list(over.values())))
     weighed = [
-        replace(one, odds=exp(over[one.length] - total), draft=drafts[one.length])
+        replace(one, logp=over[one.length] - total, draft=drafts[one.length])
         for one in found
         if one.length in over
     ]
-    weighed.sort(key=lambda one: (-one.odds, one.length))
+    weighed.sort(key=lambda one: (-one.logp, one.length))
     return weighed + [one for one in found if one.length not in over]

@@ -152,8 +152,7 @@ class Choice:
     """A conditional logit: a candidate is right with odds exp(known + weights . features).
 
     McFadden 1974, "Conditional logit analysis of qualitative choice behavior". What is known
-    beforehand has weight 1: features that say nothing get weights of 0, and leave it as it was. The
-    weights of a candidate's length and of its logarithm are the correction for length.
+    beforehand has weight 1: features that say nothing get weights of 0, and leave it as it was.
     """
 
     centre: tuple[float, ...]

@@ -69,14 +69,14 @@ class Judge:
         known = np.array([prior[probe.length - 1] for probe in probes])
         return self.probing.log(known, probe_features(probes, self.scales, self.kind))
 
-    def of_draft(self, draft: Draft, told: Told | None) -> float:
+    def of_draft(self, draft: Draft, told: Told) -> float:
         """What a draft says for its length, in the scale of log-probabilities: 0 at most.
 
         The text's joint log-probability, which what was known of the length corrects for it, and
         that of what follows. It only falls while a draft is filled.
         """
         worth = TEXT * draft.logp + BEHIND * (draft.seam or 0.0)
-        if told is None:
+        if not draft.is_filled:
             return worth
         stops = told.ended is not None or (self.kind != "span" and not told.closes)
         breaks = self.kind == "line" and told.breaks > 0

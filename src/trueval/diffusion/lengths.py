@@ -145,12 +145,12 @@ class Search:
 
     def _told(self, one: Weighed, ask: Ask, view: View) -> Candidate:
         text = logp = None
-        if one.draft is not None and (told := view.told(one.draft)) is not None:
-            text = self.model.decode(one.draft.tokens[: told.ended].tolist())
+        if one.draft is not None:
+            text = self.model.decode(one.draft.tokens[: view.told(one.draft).ended].tolist())
             logp = one.draft.logp
         return Candidate(
             length=one.length,
-            odds=one.odds,
+            odds=exp(one.logp),
             prior=float(exp(ask.prior[one.length - 1])),
             confidence=one.probe.surest,
             text=text,

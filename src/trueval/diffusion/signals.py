@@ -204,7 +204,8 @@ class View:
 
     def together(self, ranked: Sequence[int]) -> list[int]:
         """Of ranked lengths the first, and as many of the next ones as share a pack with it."""
-        sizes = [window_bucket(length + self._seams + 1) for length in ranked]
+        around = len(self._window.places) - self._likeliest
+        sizes = [window_bucket(length + around) for length in ranked]
         alike = [n for n, size in zip(ranked, sizes, strict=True) if size == sizes[0]]
         return alike[: self._model.window_rows]
 
@@ -223,10 +224,8 @@ class View:
             else:
                 one.reveal(said.tokens, said.best)
 
-    def told(self, draft: Draft) -> Told | None:
-        """What stands in a draft that is filled."""
-        if not draft.is_filled:
-            return None
+    def told(self, draft: Draft) -> Told:
+        """What stands in a draft, which means something once it is filled."""
         line = self._eye.line[draft.tokens]
         return Told(
             breaks=int(line[:-1].sum()),
@@ -246,23 +245,29 @@ class View:
 
         rows [L] int64; asked [Q] int64, from the gap's start on; behind [<= Q] int64
         """
-        around = len(self._head) + len(self._tail)
-        windows = [self._sized(len(row) - around, row) for row in rows]
         at = [len(self._head) + places for places in asked]
+        found, pack = list[Heard](), self._model.window_rows
+        for start in range(0, len(rows), pack):
+            some = range(start, min(start + pack, len(rows)))
 
-        def reader(index: int, parts: Parts) -> Heard:
-            return self._eye.heard(whole(index, parts), behind[index], kinds=kinds)
+            def reader(index: int, parts: Parts, start: int = start) -> Heard:
+                return self._eye.heard(whole(index, parts), behind[start + index], kinds=kinds)
 
-        with torch.inference_mode():
-            return self._model.rewindow(windows, rows, at, reader, wide=True)
+            with torch.inference_mode():
+                windows = [self._sized(rows[i]) for i in some]
+                rows_, at_ = [rows[i] for i in some], [at[i] for i in some]
+                found += self._model.rewindow(windows, rows_, at_, reader, wide=True)
+        return found
 
-    def _sized(self, length: int, row: Tensor) -> Window:
-        """The window of a gap of so many tokens, made once."""
-        if length not in self._windows:
-            self._windows[length] = self._model.resized(
-                self._window, row, at=len(self._head), old=self._likeliest, new=length
-            )
-        window = self._windows[length]
+    def _sized(self, row: Tensor) -> Window:
+        """The window of a row, of which the last few are kept; another comes out the same."""
+        length = len(row) - len(self._head) - len(self._tail)
+        window = self._windows.pop(length, None) or self._model.resized(
+            self._window, row, at=len(self._head), old=self._likeliest, new=length
+        )
+        self._windows[length] = window
+        if len(self._windows) > 2 * self._model.window_rows:
+            del self._windows[next(iter(self._windows))]
         self.cost += len(window.places) / len(row)
         return window
 

@@ -98,8 +98,15 @@ def labels(params: SamplingParams, samples: Iterable[Sample] = ()) -> tuple[str,
 
 def _cost(samples: Iterable[Sample]) -> str:
     """What a search took, the filling included, over the filling: in positions computed."""
-    drawn = [s.completion.denoising for s in samples if isinstance(s.completion, Completion)]
-    of = [facts for facts in drawn if "search" in facts]
-    filling = sum(facts["forwards"] for facts in of)
-    searched = sum(facts["search"]["cost"] for facts in of)
+    drawn = [s.completion for s in samples if isinstance(s.completion, Completion)]
+    of = [one for one in drawn if "cost" in one.denoising.get("search", ())]
+    filling = sum(_passes(one) for one in of)
+    searched = sum(one.denoising["search"]["cost"] for one in of)
     return f", {1 + searched / filling:.1f} times the cost of filling alone" if filling else ""
+
+
+def _passes(drawn: Completion) -> float:
+    """What a gap's filling took, in passes over the whole canvas."""
+    facts, gap = drawn.denoising, drawn.completion_tokens
+    share = gap / max(1, drawn.prompt_tokens + gap)
+    return float(facts["forwards"] + share * facts.get("window_forwards", 0))

@@ -105,6 +105,8 @@ class Checker:
             session.close()
         over = session.over
         if over is not None:  # whatever a test made of it
+            # Its frames hold the session and all that was compared, and the session holds it.
+            over.__traceback__ = over.__context__ = None
             result = Result(over.verdict, over.detail, over.cause, result.failing)
         return result, session
 

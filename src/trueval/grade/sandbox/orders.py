@@ -7,7 +7,8 @@ import select
 import struct
 from typing import Any
 
-from trueval.grade.sandbox import clock, wire
+from trueval.grade.sandbox import wire
+from trueval.grade.sandbox.clock import OwnDelay
 
 CONTROL_BYTES = 4096
 
@@ -23,7 +24,7 @@ class Orders:
         self.timeout_s, self.memory_mb, self.is_full = timeout_s, memory_mb, is_full
         self._waiting: list[tuple[int, int]] = []
         self._ended: dict[int, tuple[int, int, str]] = {}
-        self._starved_s = 0.0
+        self.delay = OwnDelay()
 
     def order(self, kind: bytes, number: int, value: float = 0.0) -> None:
         """Tell the zygote something about one candidate."""
@@ -60,11 +61,6 @@ class Orders:
         end = self._ended[number]
         self._ended.clear()
         return end
-
-    def starved_s(self) -> float:
-        """How long this process has stood ready and had no core, since this was asked last."""
-        before, self._starved_s = self._starved_s, clock.starved_s("self")
-        return self._starved_s - before
 
     def has_ended(self, number: int) -> bool:
         """Read what the zygote has to say: whether it is that this candidate ended."""

@@ -51,7 +51,9 @@ class Session:
     def __init__(self, zygote: Orders, number: int, fd: int) -> None:
         self._zygote, self._number, self._fd = zygote, number, fd
         self._begun = self._is_gone = self._is_slow = False
-        self._asked_at = time.monotonic()
+        self._patience_s = patience_s(zygote.timeout_s)
+        self._asked_at = self._delay_then = 0.0
+        self._ask_now()
         self.waited_s = 0.0
         """Time in which the candidate had the word."""
         self.over: SampleOver | None = None
@@ -80,7 +82,7 @@ class Session:
         """The reply to a request, as the candidate wrote it. Raises `SampleOver` for want of it."""
         if self.over is not None:
             raise self.over
-        self._asked_at = time.monotonic()
+        self._ask_now()
         self.send(request)
         reply = self._reply()
         self._note_wait()
@@ -114,7 +116,7 @@ class Session:
         """The replies to `count` calls that are asked for at once, each as soon as it is here."""
         if self.over is not None:
             raise self.over
-        self._asked_at = time.monotonic()
+        self._ask_now()
         self.send(wire.BATCH + batch)
         data, place = b"", 0
         for _ in range(count):
@@ -140,7 +142,7 @@ class Session:
 
     def _timed_read(self, most: int) -> bytes:
         # The candidate goes on while its answers are compared here. Only waiting counts.
-        self._asked_at = time.monotonic()
+        self._ask_now()
         if self._begun:
             time.sleep(NAP_S)
         data = self._read(most)
@@ -149,15 +151,21 @@ class Session:
         self._note_wait()
         return data
 
-    def _note_wait(self) -> None:
+    def _ask_now(self) -> None:
+        self._asked_at, self._delay_then = time.monotonic(), self._zygote.delay()
+
+    def _since_asked(self) -> float:
+        """Seconds in which the candidate had the word."""
         waited_s = time.monotonic() - self._asked_at
-        patience = patience_s(self._zygote.timeout_s)
-        if waited_s > patience:
+        if waited_s > self._patience_s:
             # Its answer may have lain there while we had no core to read it on.
-            waited_s = max(0.0, waited_s - self._zygote.starved_s())
-        self.waited_s += waited_s
+            waited_s -= self._zygote.delay() - self._delay_then
+        return max(0.0, waited_s)
+
+    def _note_wait(self) -> None:
+        self.waited_s += self._since_asked()
         # Many quick answers use up a limit as well as a slow one does.
-        self._is_slow = self.waited_s > patience
+        self._is_slow = self.waited_s > self._patience_s
 
     def value_of(self, reply: bytes) -> Any:
         """The value in a reply. Raises what the candidate raised."""
@@ -248,6 +256,8 @@ class Session:
                 data = b""
             if not data:
                 raise self._ended()
+            # Bytes that come one by one wake us each, and are no answer.
+            self._is_slow = self._is_slow or self._since_asked() > self._patience_s
             return data
 
     def _watched_wait(self, event: int) -> None:
@@ -259,7 +269,7 @@ class Session:
             return
         poll.register(zygote.control, POLLIN)
         poll.register(zygote.jobs, 0)  # hang-ups are always reported
-        waited_s = self.waited_s + time.monotonic() - self._asked_at
+        waited_s = self.waited_s + self._since_asked()
         zygote.order(wire.WATCH, self._number, waited_s)
         while True:
             ready = dict(poll.poll())
@@ -288,7 +298,7 @@ class Session:
         code = os.waitstatus_to_exitcode(status)
         if not (self._begun or self._has_said_that_it_began()):
             raise NotSetUpError(f"a candidate's process could not be set up: exit {code}")
-        self.waited_s += time.monotonic() - self._asked_at
+        self.waited_s += self._since_asked()
         if reason:
             self.over = _over_by(reason)
             return self.over

@@ -22,6 +22,7 @@ LOOK_S = 0.03
 """How often to look at a candidate that is slow: at its memory, and whether it has ended."""
 LAST_MOMENT_S = 0.5
 """How long a process that has closed its socket may take until it has ended."""
+_ANSWERED = select.POLLIN | select.POLLOUT
 PAGES_A_MB = 1024 * 1024 // resource.getpagesize()
 
 
@@ -42,8 +43,8 @@ class Watch:
         self.reason = ""
         """Why it has to end: it is out of time, or of memory. Empty when it ended by itself."""
         self._pid = pid
-        self._unread = select.poll()
-        self._unread.register(answers, select.POLLIN)
+        self._answers = select.poll()
+        self._answers.register(answers, _ANSWERED)
         self._memory_mb = settings["memory_mb"]
         timeout_s = settings["timeout_s"]
         self._deadline = Deadline(pid, timeout_s, waited_s, idle)
@@ -56,14 +57,15 @@ class Watch:
         if self._pidfd is not None:
             poll.register(self._pidfd, select.POLLIN)
         while True:
+            # Before an order is looked at: one whose every byte makes one would be never over.
+            if self._deadline.is_over(has_answered=self._has_answered()):
+                self.reason = self._deadline.reason
+                return False
             wait_s = min(self._deadline.next_look_s(), LOOK_S)
             ready = dict(poll.poll(wait_s * 1000))
             if control in ready:
                 return True
             if self._pidfd in ready or self._has_ended():
-                return False
-            if self._deadline.is_over(has_answered=bool(self._unread.poll(0))):
-                self.reason = self._deadline.reason
                 return False
             if (resident_mb := _resident_mb(self._pid)) > self._memory_mb:
                 self.reason = f"memory: {resident_mb} MB"
@@ -73,6 +75,10 @@ class Watch:
         """Let go of the process."""
         if self._pidfd is not None:
             os.close(self._pidfd)
+
+    def _has_answered(self) -> bool:
+        """Something of its lies there to be read, and it has read what was sent to it."""
+        return any(event & _ANSWERED == _ANSWERED for _, event in self._answers.poll(0))
 
     def _has_ended(self) -> bool:
         if self._pidfd is not None:
