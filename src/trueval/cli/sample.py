@@ -132,7 +132,9 @@ def _looked_at(search: Mapping[str, Any]) -> Iterator[str]:
         yield "length   odds  prior  confidence  log-probability  filled with"
     for one in candidates or ():
         logp = "" if one["logp"] is None else f"{one['logp']:.2f}"
-        text = plain((one["text"] or "").replace("\n", "⏎"))
+        # Their odds are among those that were looked at, the others' among those filled.
+        given_up = "(given up before it was full)" if one["text"] is None else ""
+        text = given_up or plain(one["text"].replace("\n", "⏎"))
         yield (
             f"{one['length']:>6}  {one['odds']:>5.3f}  {one['prior']:>5.3f}"
             f"  {one['confidence']:>10.2f}  {logp:>15}  {text}".rstrip()
