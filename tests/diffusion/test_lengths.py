@@ -162,7 +162,7 @@ def test_every_canvas_is_context_and_masks_or_what_the_model_said(
     assert all(row[-behind:] == model.encode(hole.suffix)[2:] for row in computed.rows)
 
 
-def test_a_search_costs_less_than_filling_the_gap_does(search: Search) -> None:
+def test_a_look_at_a_length_costs_less_than_a_pass(search: Search) -> None:
     """A look at a length computes that gap anew, and not the context with it."""
     found = found_by(search, cut(12, seed=13))
     lengths = sum(len(one.candidates) for one in found)

@@ -278,8 +278,8 @@ def test_labels_say_what_was_not_checked() -> None:
     ]
     costs: tuple[dict[str, Any], ...] = (
         {"forwards": 10, "search": {"cost": 20.0}},
+        {"forwards": 30, "search": {"forwards": 20}},  # of a version that counted passes
         {"forwards": 10},
-        {},
     )
     told = [
         replace(s, completion=Completion(text="", denoising=c))
