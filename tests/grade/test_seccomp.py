@@ -1,4 +1,4 @@
-"""The filter, run line by line as the kernel would, against the lists that it was made of."""
+"""Both filters, run line by line as the kernel would, against the lists that they were made of."""
 
 import sys
 
@@ -11,11 +11,20 @@ pytestmark = pytest.mark.skipif(not syscalls.NR, reason="this machine's calls ar
 THREAD = 0x3D0F00  # what glibc's pthread_create passes
 
 
+def of_zygote(number: int, *arguments: int, arch: int = syscalls.AUDIT_ARCH) -> int:
+    return run(seccomp.program_of_zygote(), number, arguments, arch)
+
+
 def verdict(number: int, *arguments: int, arch: int = syscalls.AUDIT_ARCH) -> int:
+    """What a candidate is told, which inherits the zygote's filter: the kernel takes the lesser."""
+    own = run(seccomp.program_of_candidate(), number, arguments, arch)
+    return min(of_zygote(number, *arguments, arch=arch), own)
+
+
+def run(lines: list[seccomp._Line], number: int, arguments: tuple[int, ...], arch: int) -> int:
     words = [number, arch, 0, 0]
     for argument in (*arguments, *(0,) * (6 - len(arguments))):
         words += [argument & 0xFFFFFFFF, argument >> 32 & 0xFFFFFFFF]
-    lines = seccomp.program()
     value = place = 0
     while True:
         code, jump_true, jump_false, k = lines[place]
@@ -45,9 +54,21 @@ def test_every_number_is_treated_as_listed() -> None:
             assert verdict(number) == expected, number
 
 
+def test_the_zygote_may_do_no_more_than_it_needs() -> None:
+    """A fork, a fresh candidate's limits and its end; nothing else that a candidate may not."""
+    more = {syscalls.NR[name] for name in (*seccomp.ZYGOTES.split(), *seccomp.TIGHTENED)}
+    for number in range(seccomp.NEWEST_KNOWN + 1):
+        expected = seccomp.ALLOW if number in more else verdict(number)
+        assert of_zygote(number) == expected, number
+    for name in ("execve", "ptrace", "mount", "bpf", "socket", "connect", "init_module"):
+        assert of_zygote(syscalls.NR[name]) == seccomp.DENY
+
+
 def test_every_listed_name_is_a_call_somewhere() -> None:
     known = {entry.partition("=")[0] for entry in syscalls._TABLE.split()}
-    assert set(seccomp.ALLOWED.split()) | set(seccomp.CONDITIONS) <= known
+    listed = {*seccomp.ALLOWED.split(), *seccomp.CONDITIONS, *seccomp.ZYGOTES.split()}
+    assert listed <= known
+    assert set(seccomp.TIGHTENED) <= set(seccomp.CONDITIONS)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +120,9 @@ def test_other_machines_and_unknown_calls_are_refused() -> None:
     assert verdict(seccomp.NEWEST_KNOWN + 1) == seccomp.UNKNOWN
 
 
-def test_the_filter_is_short_enough_for_the_kernel() -> None:
+def test_what_each_candidate_installs_is_short() -> None:
     assert sys.platform == "linux"
-    assert len(seccomp.Filter()) < 1000
+    assert len(seccomp.Filter(seccomp.program_of_candidate())) < 120
 
 
 @pytest.mark.parametrize("column", [0, 1])

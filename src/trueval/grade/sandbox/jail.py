@@ -85,6 +85,9 @@ class Jail:
                 # Last: a change of users takes it back.
                 _end_with_the_parent(self._parent_fd)
             self._entry = self._prepared_entry()
+            self._entry.rehearse(16)
+            if self._filter is not None:
+                seccomp.Filter(seccomp.program_of_zygote()).install()
 
     def before_fork(self) -> None:
         """Call right before each fork: the child gets a pid namespace of its own."""
@@ -205,7 +208,7 @@ class Jail:
         if self.level == "bare":
             self._mechanisms["landlock"] = self._mechanisms["seccomp"] = "off: level bare"
             return
-        self._filter = seccomp.Filter()
+        self._filter = seccomp.Filter(seccomp.program_of_candidate())
         self._mechanisms["seccomp"] = _ON
         try:
             self._ruleset = self._readable.ruleset(self.scratch, self.level == "full")

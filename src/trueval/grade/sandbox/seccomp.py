@@ -1,17 +1,22 @@
-"""Which system calls a candidate may make: an allow-list, as a classic BPF program.
+"""Which system calls a candidate may make: an allow-list, as two classic BPF programs.
 
 What is not listed fails with EPERM, so that honest code which tries it gets a `PermissionError`
 and may go on. Nothing kills. Calls newer than the list fail with ENOSYS, for which the C library
 falls back to an older one; so does clone3, whose flags a filter cannot see.
+
+The list is long, and the kernel compiles a filter whenever one is installed. So the zygote installs
+the list once, with what it needs itself on top, and its children inherit that; each of them then
+takes the zygote's own calls away, which is short. Of several filters the strictest decides.
 """
 
 from __future__ import annotations
 
 import ctypes
 
-from trueval.grade.sandbox.syscalls import AUDIT_ARCH, NR
+from trueval.grade.sandbox.syscalls import AUDIT_ARCH, NR, call
 
 EPERM, ENOSYS = 1, 38
+SET_MODE_FILTER = 1
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 DENY, UNKNOWN = ERRNO | EPERM, ERRNO | ENOSYS
 NEWEST_KNOWN = 456
@@ -68,6 +73,14 @@ CONDITIONS: dict[str, tuple[_Condition, ...]] = {
     "setsockopt": ((1, 0xFFFFFFFF, (1,)), (2, 0xFFFFFFFF, (2, 7, 8, 9, 20, 21))),
 }
 
+ZYGOTES = """
+capset landlock_restrict_self pidfd_open sched_setscheduler seccomp setns setpriority setresgid
+setresuid setsid unshare
+"""
+"""What only the zygote needs, to fork a candidate and shut it off."""
+TIGHTENED = ("clone", "kill", "prctl", "prlimit64", "tgkill")
+"""What is free in the zygote, and has its conditions in a candidate."""
+
 _LD, _JEQ, _JGE, _JA, _AND, _RET = 0x20, 0x15, 0x35, 0x05, 0x54, 0x06
 _NR_AT, _ARCH_AT, _ARGS_AT = 0, 4, 16  # offsets in struct seccomp_data, little-endian machines
 _Line = tuple[int, int, int, int]  # code, jump when true, jump when false, constant
@@ -90,19 +103,14 @@ def _down(values: tuple[int, ...]) -> range:
     return range(len(values), 0, -1)
 
 
-def _ranges() -> list[tuple[int, list[_Line]]]:
+def _ranges(treated: dict[int, list[_Line]], default: int) -> list[tuple[int, list[_Line]]]:
     """First number of each run of calls that are treated alike, and the lines that treat them."""
-    allowed = {NR[name] for name in ALLOWED.split() if name in NR}
-    treated = {NR[name]: _arguments_hold(rule) for name, rule in CONDITIONS.items() if name in NR}
-    treated[NR["clone3"]] = [(_RET, 0, 0, UNKNOWN)]
     ranges: list[tuple[int, list[_Line]]] = []
     for number in range(NEWEST_KNOWN + 1):
-        lines: list[_Line] = [(_RET, 0, 0, ALLOW if number in allowed else DENY)]
-        lines = treated.get(number, lines)
+        lines = treated.get(number, [(_RET, 0, 0, default)])
         if not ranges or ranges[-1][1] != lines:
             ranges.append((number, lines))
-    ranges.append((NEWEST_KNOWN + 1, [(_RET, 0, 0, UNKNOWN)]))
-    return [*ranges, (X32_BIT, [(_RET, 0, 0, DENY)])]
+    return ranges
 
 
 def _tree(ranges: list[tuple[int, list[_Line]]]) -> list[_Line]:
@@ -121,8 +129,19 @@ def _tree(ranges: list[tuple[int, list[_Line]]]) -> list[_Line]:
     return [(_JGE, len(low), 0, ranges[middle][0]), *low, *high]
 
 
-def program() -> list[_Line]:
-    """The filter's lines, with `OWN_PID` where the process id belongs."""
+def program_of_zygote() -> list[_Line]:
+    """The allow-list and the zygote's own calls: lines of a filter that its children inherit."""
+    allowed = [*ALLOWED.split(), *ZYGOTES.split(), *TIGHTENED]
+    treated: dict[int, list[_Line]] = {
+        NR[name]: [(_RET, 0, 0, ALLOW)] for name in allowed if name in NR
+    }
+    for name, rule in CONDITIONS.items():
+        if name in NR and name not in TIGHTENED:
+            treated[NR[name]] = _arguments_hold(rule)
+    treated[NR["clone3"]] = [(_RET, 0, 0, UNKNOWN)]
+    ranges = _ranges(treated, DENY)
+    ranges.append((NEWEST_KNOWN + 1, [(_RET, 0, 0, UNKNOWN)]))
+    ranges.append((X32_BIT, [(_RET, 0, 0, DENY)]))
     head: list[_Line] = [
         (_LD, 0, 0, _ARCH_AT),
         # The 32-bit calls of this machine have numbers of their own, and none of them is needed.
@@ -130,7 +149,20 @@ def program() -> list[_Line]:
         (_RET, 0, 0, DENY),
         (_LD, 0, 0, _NR_AT),
     ]
-    return [*head, *_tree(_ranges())]
+    return [*head, *_tree(ranges)]
+
+
+def program_of_candidate() -> list[_Line]:
+    """Lines that take from a candidate what the zygote's filter let it have.
+
+    `OWN_PID` stands where its process id belongs.
+    """
+    treated: dict[int, list[_Line]] = {
+        NR[name]: [(_RET, 0, 0, DENY)] for name in ZYGOTES.split() if name in NR
+    }
+    for name in TIGHTENED:
+        treated[NR[name]] = _arguments_hold(CONDITIONS[name])
+    return [(_LD, 0, 0, _NR_AT), *_tree(_ranges(treated, ALLOW))]
 
 
 class _Instruction(ctypes.Structure):
@@ -147,12 +179,12 @@ class _Program(ctypes.Structure):
 
 
 class Filter:
-    """The allow-list, ready to be installed by each child. Raises `OSError` where unknown."""
+    """Lines of a filter, ready to be installed."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: list[_Line]) -> None:
+        """Raises `OSError` where this machine's calls have no numbers here."""
         if not AUDIT_ARCH:
             raise OSError(ENOSYS, "seccomp: this machine's system calls are not known here")
-        lines = program()
         self._lines = (_Instruction * len(lines))(
             *(_Instruction(code, jt, jf, k & 0xFFFFFFFF) for code, jt, jf, k in lines)
         )
@@ -160,6 +192,10 @@ class Filter:
         self._program = _Program(len(lines), ctypes.addressof(self._lines))
         self.address = ctypes.addressof(self._program)
         """Where the kernel finds it."""
+
+    def install(self) -> None:
+        """Bind this process and those to come by it, for good. Needs no_new_privs."""
+        call("seccomp", SET_MODE_FILTER, 0, self.address)
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -6,6 +6,7 @@ compiler. Importing this is safe on any system; calling is for Linux alone.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -112,6 +113,12 @@ def call(name: str, *arguments: int) -> int:
         error = ctypes.get_errno()
         raise OSError(error, f"{name}: {os.strerror(error)}")
     return result
+
+
+def trim() -> None:
+    """Give memory that is free back to the system: a fork copies no entries for it."""
+    with contextlib.suppress(AttributeError):  # the C library is another than glibc
+        _libc.malloc_trim(0)
 
 
 def prctl(option: int, value: int, third: int = 0) -> int:
