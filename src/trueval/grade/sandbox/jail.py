@@ -18,7 +18,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from trueval.grade.sandbox import landlock, limits, namespaces, seccomp, syscalls, wipe
-from trueval.grade.sandbox.entry import KEPT_FD, SIGKILL, Entry
+from trueval.grade.sandbox.entry import SIGKILL, Entry
 from trueval.grade.sandbox.readable import LIBRARIES, OTHER, Readable
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Jail:
         self._ruleset: landlock.Ruleset | None = None
         self._filter: seccomp.Filter | None = None
         self._entry: Entry | None = None
-        self._parent_fd = self._scratch_fd = self._null = -1
+        self._scratch: wipe.Scratch | None = None
+        self._parent_fd = self._null = -1
         self._limits: list[tuple[int, tuple[int, int]]] = []
 
     def become_zygote(self, keep_fds: tuple[int, ...]) -> None:
@@ -85,7 +86,7 @@ class Jail:
                 # Last: a change of users takes it back.
                 _end_with_the_parent(self._parent_fd)
             self._entry = self._prepared_entry()
-            self._entry.rehearse(16)
+            self._entry.rehearse()
             if self._filter is not None:
                 seccomp.Filter(seccomp.program_of_zygote()).install()
 
@@ -101,12 +102,13 @@ class Jail:
         result is where; 0, 1 and 2 are the null device. `alone`: run on a par with the rest of the
         machine.
         """
-        if self._entry is None:
-            return self._enter_elsewhere(keep_fd, alone)
-        self._entry.enter(keep_fd, alone=alone)
-        return KEPT_FD
+        return self.way_in()(keep_fd, alone=alone)
 
-    def _enter_elsewhere(self, keep_fd: int, alone: bool) -> int:
+    def way_in(self) -> Callable[..., int]:
+        """What `enter` does: looked up before a fork, its looking up is not each child's."""
+        return self._enter_elsewhere if self._entry is None else self._entry.enter
+
+    def _enter_elsewhere(self, keep_fd: int, *, alone: bool) -> int:
         os.setsid()
         if self._settings.get("background") and not alone:
             limits.stand_back()
@@ -120,8 +122,8 @@ class Jail:
 
     def after(self) -> None:
         """Call in the zygote after a candidate's end: what it left in the scratch goes."""
-        if wipe.is_dirty(self._scratch_fd):
-            wipe.wipe(self._scratch_fd)
+        if self._scratch is not None and self._scratch.is_dirty():
+            wipe.wipe(self._scratch.fd)
 
     def describe(self) -> dict[str, Any]:
         """The level, and each mechanism with `on` or the reason why it is off."""
@@ -203,7 +205,7 @@ class Jail:
             os.makedirs(self.scratch, 0o700, exist_ok=True)
             os.chmod(self.scratch, 0o777)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-        self._scratch_fd = os.open(self.scratch, flags)
+        self._scratch = wipe.Scratch(os.open(self.scratch, flags))
         os.chdir(self.scratch)  # for the children
         if self.level == "bare":
             self._mechanisms["landlock"] = self._mechanisms["seccomp"] = "off: level bare"

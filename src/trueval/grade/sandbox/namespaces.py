@@ -22,6 +22,9 @@ from trueval.grade.sandbox.syscalls import (
     AT_RECURSIVE,
     call,
     call_with,
+    failed,
+    prepared,
+    raw,
 )
 
 NEWNS, NEWUTS, NEWIPC = 0x00020000, 0x04000000, 0x08000000
@@ -100,12 +103,16 @@ class PidNamespaces:
 
     def __init__(self) -> None:
         self.fd = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        # A second unshare is refused while the first one's namespace is still the next child's.
+        self._back = prepared("setns", self.fd, NEWPID)
+        self._on = prepared("unshare", NEWPID)
 
     def before_fork(self) -> None:
         """Ask for a new namespace. Raises `OSError` where that is not allowed."""
-        # A second unshare is refused while the first one's namespace is still the next child's.
-        call("setns", self.fd, NEWPID)
-        call("unshare", NEWPID)
+        if raw(*self._back) < 0:
+            raise failed(self._back[0])
+        if raw(*self._on) < 0:
+            raise failed(self._on[0])
 
 
 class Root:

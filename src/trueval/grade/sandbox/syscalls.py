@@ -103,15 +103,27 @@ CAP_DAC_READ_SEARCH = 1 << 2
 _CAPABILITIES_V3 = 0x20080522
 
 
-def call(name: str, *arguments: int) -> int:
-    """The result of one system call. Pass pointers by `ctypes.addressof`. Raises `OSError`."""
+def prepared(name: str, *arguments: int) -> tuple[int, ...]:
+    """What `raw` takes to make this call, as often as it is needed. Raises `OSError` for none."""
     number = NR.get(name)
     if number is None:
         raise OSError(38, f"{name}: no such system call here")  # ENOSYS
-    result = int(raw(number, *arguments, *(0,) * (6 - len(arguments))))
+    return number, *arguments, *(0,) * (6 - len(arguments))
+
+
+def failed(number: int) -> OSError:
+    """Why the last call by `raw` failed, which had this number."""
+    error = ctypes.get_errno()
+    name = next(name for name, known in NR.items() if known == number)
+    return OSError(error, f"{name}: {os.strerror(error)}")
+
+
+def call(name: str, *arguments: int) -> int:
+    """The result of one system call. Pass pointers by `ctypes.addressof`. Raises `OSError`."""
+    numbers = prepared(name, *arguments)
+    result = int(raw(*numbers))
     if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"{name}: {os.strerror(error)}")
+        raise failed(numbers[0])
     return result
 
 

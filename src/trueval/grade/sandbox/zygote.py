@@ -41,7 +41,7 @@ class Zygote:
         self._made = 0
         self._alone = False
         self._watch: supervise.Watch | None = None
-        self._null = os.open(os.devnull, os.O_RDWR)
+        self._begin, self._enter = candidate.begin, jail.way_in()
         patience = struct.pack(
             "ll", *divmod(int(patience_s(settings["timeout_s"]) * 1e6), 1_000_000)
         )
@@ -127,28 +127,19 @@ class Zygote:
         # The checker's end gives up waiting, and has us watch what is slow.
         ours.setsockopt(SOL_SOCKET, SO_RCVTIMEO, self._patience)
         ours.setsockopt(SOL_SOCKET, SO_SNDTIMEO, self._patience)
+        # Looked up before the fork: a child copies every page that it is the first to write to,
+        # and Python writes to whatever it looks at.
+        begin, enter, fd = self._begin, self._enter, theirs.fileno()
         self._jail.before_fork()
         pid = syscalls.fork()
+        if pid == 0:
+            begin(enter, fd, alone=alone)
         if pid < 0:
             raise OSError("fork: no more processes")
-        if pid == 0:
-            self._become_candidate(theirs.fileno(), alone)
         theirs.close()
         self._made += 1
         self._tell(wire.FORKED, self._made, float(alone), b"", ours.fileno())
         self._alive[self._made] = pid, ours.detach()
-
-    def _become_candidate(self, fd: int, alone: bool) -> NoReturn:
-        try:
-            try:
-                fd = self._jail.enter(fd, alone=alone)
-            except BaseException as error:
-                os.write(fd, wire.NOT_BEGUN + repr(error).encode()[:1000])
-                raise
-            os.write(fd, wire.BEGUN)
-            candidate.serve(fd)
-        finally:
-            os._exit(1)  # whatever happens, a candidate never gets to serve as the zygote
 
     def _tell(
         self, kind: bytes, number: int, value: float, more: bytes = b"", fd: int | None = None
