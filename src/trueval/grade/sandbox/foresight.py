@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from trueval.grade.sandbox import wire
+from trueval.grade.sandbox.codec_common import NotData
+from trueval.grade.sandbox.endings import NotSentError
 from trueval.grade.sandbox.references import call_request
 
 MOST_REQUESTS, MOST_BYTES = 64, 32 * 1024
@@ -79,4 +81,8 @@ class Listener:
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any], wrap: bytes = b"") -> Agreeable:
         """Note a call as it would be sent."""
-        return self.value_of(self.ask(wrap + call_request(args, kwargs)))
+        try:
+            request = call_request(args, kwargs)
+        except NotData as error:  # then a test may have another way
+            raise NotSentError(str(error)) from None
+        return self.value_of(self.ask(wrap + request))
