@@ -9,7 +9,7 @@ import sys
 from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair
 from typing import Any
 
-from trueval.grade.sandbox import syscalls, wipe, wire
+from trueval.grade.sandbox import wipe, wire
 from trueval.grade.sandbox.jail import Jail
 from trueval.grade.sandbox.rehearsal import rehearse
 from trueval.grade.sandbox.zygote import tell_and_serve
@@ -92,9 +92,6 @@ def _forget_ourselves() -> None:
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")
     sys.dont_write_bytecode = True  # what samples import has its byte code, or may have none
-    gc.collect()
-    gc.freeze()  # a collection in a child then leaves these pages shared
-    syscalls.trim()
 
 
 class OnlyThese:

@@ -6,6 +6,7 @@ one checker, one running candidate at a time, and keeps the next ones forked ahe
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 from _socket import AF_UNIX, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_STREAM, SOL_SOCKET, socketpair
@@ -158,6 +159,9 @@ def tell_and_serve(jail: Jail, control: Any, settings: dict[str, Any]) -> NoRetu
             control.send(wire.FAILED + str(error).encode()[:2000])
             raise
         control.send(wire.READY + repr(jail.describe()).encode())
+        gc.collect()
+        gc.freeze()  # a collection in a child then leaves these pages shared
+        syscalls.trim()
         zygote = Zygote(jail, control, settings)
         try:
             zygote.serve()
