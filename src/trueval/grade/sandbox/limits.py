@@ -49,7 +49,17 @@ def of_one(timeout_s: float, own_user: bool) -> list[tuple[int, tuple[int, int]]
     cpu_s = math.ceil(timeout_s) + 1  # only a backstop: it counts whole seconds
     limits = [(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))]
     tasks = MAX_TASKS if own_user else _share_of_tasks()
-    return [*limits, (resource.RLIMIT_NPROC, (tasks, tasks))] if tasks else limits
+    if tasks:
+        limits.append((resource.RLIMIT_NPROC, (tasks, tasks)))
+    return [(kind, _no_more_than_ours(kind, pair)) for kind, pair in limits]
+
+
+def _no_more_than_ours(kind: int, pair: tuple[int, int]) -> tuple[int, int]:
+    """Limits below the hard one that we have, which an ordinary user cannot raise."""
+    hard = resource.getrlimit(kind)[1]
+    if hard == resource.RLIM_INFINITY:
+        return pair
+    return min(pair[0], hard), min(pair[1], hard)
 
 
 def _share_of_tasks() -> int:

@@ -103,7 +103,12 @@ class Zygote:
         most, least = (1, 0) if self._jail.level == "bare" else (AHEAD, REFILL)
         if len(self._alive) <= least:
             while len(self._alive) < most:
-                self._fork(alone=False)
+                try:
+                    self._fork(alone=False)
+                except OSError:
+                    if not self._alive:
+                        raise
+                    return  # few processes are allowed here: with one that waits it goes on
 
     def end_all(self) -> None:
         """End every candidate, also those that wait."""
