@@ -3,8 +3,10 @@
     trueval run benchmarks/diffusion_quality.yml --output FOLDER
     python benchmarks/diffusion_quality.py FOLDER [--gaps 48]
 
+and the same with `diffusion_lines.yml`, `--gaps 0 --results diffusion_lines`.
+
 Scores are those of the runs in the folder; the time a gap is measured here, one rule after the
-other, on gaps that are evenly spaced over the set. The figures go to
+other, on so many gaps that are evenly spaced over the set. The figures go to
 results/diffusion_quality.json.
 """
 
@@ -28,7 +30,7 @@ from trueval.diffusion.model import Model, load_model
 from trueval.diffusion.settings import Settings
 from trueval.score.intervals import wilson
 
-RESULTS = Path(__file__).parent / "results" / "diffusion_quality.json"
+RESULTS = Path(__file__).parent / "results"
 ROWS = 4
 """Gaps in flight at a time."""
 
@@ -77,19 +79,23 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="of the runs")
     parser.add_argument("--model", default="trueval-coder-3m")
     parser.add_argument("--gaps", type=int, default=48)
+    parser.add_argument("--results", default="diffusion_quality", help="the name of the file")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    model = load_model(options.model)
-    gaps = real_gaps(model, options.gaps)
+    model = load_model(options.model) if options.gaps else None
+    gaps = real_gaps(model, options.gaps) if model else []
     found: dict[str, Any] = {}
     for folder in sorted(path.parent for path in options.folder.glob("*/manifest.json")):
-        seconds(model, gaps[:2], settings_of(folder))
-        taken = seconds(model, gaps, settings_of(folder))
-        found[folder.name] = {**scores(folder), "ms_a_gap": round(taken * 1000, 1)}
+        found[folder.name] = scores(folder)
+        if model is not None:
+            seconds(model, gaps[:2], settings_of(folder))
+            taken = seconds(model, gaps, settings_of(folder))
+            found[folder.name]["ms_a_gap"] = round(taken * 1000, 1)
         print(folder.name, found[folder.name], flush=True)
     about = {"threads": options.threads, "torch": torch.__version__, "timed_gaps": len(gaps)}
-    RESULTS.write_text(json.dumps({**about, "runs": found}, indent=2) + "\n", "utf-8")
+    file = RESULTS / f"{options.results}.json"
+    file.write_text(json.dumps({**about, "runs": found}, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ print(dict(limits.of_one(3.0, True))[resource.RLIMIT_{name}])
     [
         ("NPROC", 40, (40, 40)),
         ("NPROC", 4000, (MAX_TASKS, MAX_TASKS)),
-        ("CPU", 4, (4, 4)),
+        ("CPU", 4, (3, 4)),
         ("CPU", 60, (4, 5)),
     ],
 )

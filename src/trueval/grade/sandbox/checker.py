@@ -14,10 +14,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from trueval.grade.sandbox import failing, foresight, syscalls, testcases, wire
+from trueval.grade.sandbox import failing, syscalls, testcases, wire
 from trueval.grade.sandbox.answers import Answers
 from trueval.grade.sandbox.endings import (
-    ASTRAY,
     GraderGoneError,
     HarnessError,
     NotSetUpError,
@@ -60,7 +59,9 @@ class Checker:
         """The answer frame for one job of the grader's."""
         if job.get("forget"):
             self._suites.clear()
-        suite = self._suite(job)
+        if "tests" in job:
+            self._suites[job["key"]] = Suite(job["tests"])
+        suite = self._suites[job["key"]]
         waited_s, held = 0.0, 0
         result = Result("harness", suite.broken) if suite.broken else PASSED
         if result is PASSED and suite.answers is not None and suite.answers.expected is None:
@@ -69,35 +70,22 @@ class Checker:
             if result.verdict != "passed":
                 break
             result, session = self._judged(judge, alone=job["alone"])
-            if result.verdict == ASTRAY:  # its test asks what this program's answers make it ask
-                suite.foreseen = suite.foreseen[: session.came_true]
-                result, session = self._judged(
-                    lambda session: _split(session, job, suite), alone=job["alone"]
-                )
             waited_s += session.waited_s
             held += session.units_held
         return wire.answer_frame(
             0, result.verdict, waited_s, result.detail, result.cause, result.failing, held
         )
 
-    def _suite(self, job: dict[str, Any]) -> Suite:
-        """The tests of a job, which come with the first of them that this process gets."""
-        if "tests" in job:
-            suite = self._suites[job["key"]] = Suite(job["tests"])
-            if not suite.broken:
-                self._limit.within(suite.foresee, foresight.CPU_S)
-        return self._suites[job["key"]]
-
     def _parts(self, job: dict[str, Any], suite: Suite) -> list[Callable[[Session], Result]]:
         """What has to hold, each in a candidate of its own."""
+        program, careful = job["program"], job["careful"]
         parts: list[Callable[[Session], Result]] = []
         if suite.source and (job["official"] or suite.style == "unittest"):
-            parts.append(lambda session: _beside(session, job["program"], suite))
+            parts.append(lambda session: _beside(session, program, suite))
             if suite.answers is not None:
-                parts.append(lambda session: _split(session, job, suite, with_test=False))
+                parts.append(lambda session: _split(session, program, suite, careful, False))
         else:
-            foreseen = () if job["alone"] or job["careful"] else suite.foreseen
-            parts.append(lambda session: _split(session, job, suite, foreseen))
+            parts.append(lambda session: _split(session, program, suite, careful, True))
         return parts
 
     def _learn(self, suite: Suite, answers: Answers, *, alone: bool) -> Result:
@@ -123,24 +111,15 @@ class Checker:
         return result, session
 
 
-def _split(
-    session: Session,
-    job: dict[str, Any],
-    suite: Suite,
-    foreseen: tuple[bytes, ...] = (),
-    *,
-    with_test: bool = True,
-) -> Result:
+def _split(session: Session, program: str, suite: Suite, careful: bool, with_test: bool) -> Result:
     """The result of tests here, calls there."""
     candidate = Proxy(session, suite.entry_point)
     try:
-        program = _load_request(job["program"], suite.entry_point, job["careful"])
-        session.load(program, foreseen)
+        session.send(_load_request(program, suite.entry_point, careful))
         if with_test:
             suite.run(candidate)
         elif suite.answers is not None:
             candidate.compare(suite.answers)
-        session.settle()
         if not session.waited_s:  # no call was made: the program has to load at least
             session.value_of(session.ask(wire.SYNC))
     except GraderGoneError:
@@ -154,7 +133,7 @@ def _split(
 
 def _expect(session: Session, suite: Suite, answers: Answers) -> Result:
     try:
-        session.load(_load_request(suite.solution, suite.entry_point, False))
+        session.send(_load_request(suite.solution, suite.entry_point, False))
         answers.expect(session)
     except GraderGoneError:
         raise

@@ -98,33 +98,6 @@ class OwnDelay:
             return 0.0
 
 
-class Stopwatch:
-    """Adds up the time in which a candidate has the word."""
-
-    def __init__(self, delay: OwnDelay, patience_s: float) -> None:
-        self._delay, self._patience_s = delay, patience_s
-        self._started_at = self._delay_then = 0.0
-        self.total_s = 0.0
-        """All times that were stopped."""
-        self.start()
-
-    def start(self) -> None:
-        """It gets the word."""
-        self._started_at, self._delay_then = time.monotonic(), self._delay()
-
-    def running_s(self) -> float:
-        """Seconds since it got the word."""
-        waited_s = time.monotonic() - self._started_at
-        if waited_s > self._patience_s:
-            # Its answer may have lain there while we had no core to read it on.
-            waited_s -= self._delay() - self._delay_then
-        return max(0.0, waited_s)
-
-    def stop(self) -> None:
-        """Its answer is here."""
-        self.total_s += self.running_s()
-
-
 def _waited_s(pid: int) -> float:
     """Time that a process stood ready and had no core; 0 where the system does not say."""
     try:

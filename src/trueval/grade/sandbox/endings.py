@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import contextlib
-
-ASTRAY = "astray"
-"""In the place of a verdict: a test asked for something else than was foreseen. Ask again."""
 KILLED = "killed"
 """In the place of a verdict: somebody else killed the candidate. Another try may do better."""
 
@@ -41,32 +36,3 @@ class NotSentError(HarnessError):
 
 class UnsupportedError(CandidateError):
     """A test passes on an answer that was not data."""
-
-
-# What a zygote's reason begins with, up to the colon, and what that means.
-_REASONS = {
-    "timeout (cpu)": ("timeout", "timeout-cpu"),
-    "timeout (wall)": ("timeout", "timeout-wall"),
-    "memory": ("out_of_memory", "out-of-memory"),
-    "socket": ("crashed", "protocol"),
-}
-
-
-def over_by(reason: str) -> SampleOver:
-    """The end of a candidate that used too much time or memory, in the zygote's words."""
-    verdict, cause = _REASONS[reason.partition(":")[0]]
-    return SampleOver(verdict, reason, cause)
-
-
-def exception_in(reply: bytes) -> Exception:
-    """The candidate's exception as its first built-in class, and marked as the candidate's."""
-    name, base, text = [*reply.decode("utf-8", "replace").split("\0", 2), "", ""][:3]
-    name, text = name[:100], text[:1000]
-    detail = f"{name}: {text}" if name and text else name or text
-    kind = getattr(builtins, base, None)
-    error: Exception = CandidateError(detail)
-    if type(kind) is type and issubclass(kind, Exception):
-        with contextlib.suppress(TypeError):  # UnicodeDecodeError takes more than a message
-            error = kind(text)
-    error.from_candidate = detail  # type: ignore[attr-defined]
-    return error

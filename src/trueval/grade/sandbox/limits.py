@@ -59,7 +59,9 @@ def _no_more_than_ours(kind: int, pair: tuple[int, int]) -> tuple[int, int]:
     hard = resource.getrlimit(kind)[1]
     if hard == resource.RLIM_INFINITY:
         return pair
-    return min(pair[0], hard), min(pair[1], hard)
+    # Where both differ the soft one tells, and only the hard one kills.
+    gap = 1 if pair[0] < pair[1] else 0
+    return min(pair[0], hard - gap), min(pair[1], hard)
 
 
 def _share_of_tasks() -> int:

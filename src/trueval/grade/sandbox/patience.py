@@ -34,10 +34,8 @@ class CpuLimit:
         self._armed = self._is_up = False
         signal.signal(signal.SIGPROF, self._time_is_up)
 
-    def within(self, work: Callable[[], T], budget_s: float | None = None) -> T | None:
+    def within(self, work: Callable[[], T]) -> T | None:
         """What `work` returns; None when its time was up, whatever it made of that.
-
-        `budget_s`: another budget than that of a whole test.
 
         `TooSlowError` comes out of `work` alone: a signal that arrives later changes nothing.
         """
@@ -45,7 +43,7 @@ class CpuLimit:
         try:
             try:
                 self._armed = True
-                self._allow(self._budget_s if budget_s is None else budget_s)
+                self._allow(self._budget_s)
                 result = work()
             finally:
                 # Up to here the handler raises, and what it raises is caught below. From here on
@@ -59,8 +57,7 @@ class CpuLimit:
     def _allow(self, budget_s: float) -> None:
         # The first asks Python code to stop; the second, for code in C that does not listen, kills.
         signal.setitimer(signal.ITIMER_PROF, budget_s)
-        most_s = max(budget_s, self._budget_s) + GRACE_S
-        signal.setitimer(signal.ITIMER_VIRTUAL, most_s if budget_s else 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, budget_s + GRACE_S if budget_s else 0)
 
     def _time_is_up(self, _signal: int, frame: FrameType | None) -> None:
         if not self._armed:

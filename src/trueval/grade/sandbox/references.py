@@ -7,7 +7,6 @@ import sys
 import types
 from typing import Any
 
-from trueval.grade.sandbox import codec, wire
 from trueval.grade.sandbox.candidate import REFERENCE
 
 _NAMED = (
@@ -18,15 +17,6 @@ _NAMED = (
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
 )
-
-
-def call_request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-    """The request for a call. Raises `codec.NotData` for arguments that cannot get across."""
-    try:
-        return wire.CALL + codec.dumps_args(args, kwargs)
-    except codec.NotData:
-        named = codec.dumps_args(referenced(args), referenced(kwargs))
-        return wire.CALL_WITH_REFERENCES + named
 
 
 def referenced(value: Any) -> Any:

@@ -6,6 +6,7 @@ decoded by `codec`, and how a candidate ended is what the zygote says, never wha
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import os
 import select
@@ -16,20 +17,17 @@ from typing import Any
 
 from trueval.grade.sandbox import codec, wire
 from trueval.grade.sandbox.candidate import MAX_REPLY_BYTES
-from trueval.grade.sandbox.clock import Stopwatch
 from trueval.grade.sandbox.endings import (
-    ASTRAY,
     KILLED,
+    CandidateError,
     GraderGoneError,
     NotSentError,
     NotSetUpError,
     SampleOver,
     UnsupportedError,
-    exception_in,
-    over_by,
 )
 from trueval.grade.sandbox.orders import Orders
-from trueval.grade.sandbox.references import call_request
+from trueval.grade.sandbox.references import referenced
 from trueval.grade.sandbox.zygote import patience_s
 
 NO_ANSWER = "its answer is no answer"
@@ -54,7 +52,10 @@ class Session:
         self._zygote, self._number, self._fd = zygote, number, fd
         self._begun = self._is_gone = self._is_slow = False
         self._patience_s = patience_s(zygote.timeout_s)
-        self._watch = Stopwatch(zygote.delay, self._patience_s)
+        self._asked_at = self._delay_then = 0.0
+        self._ask_now()
+        self.waited_s = 0.0
+        """Time in which the candidate had the word."""
         self.over: SampleOver | None = None
         """What became of it, once it can answer no more: a test cannot take that back."""
         self.units_held = 0
@@ -63,32 +64,10 @@ class Session:
         """What kind of answer was not data, if one was not."""
         self.asked = self.replied = b""
         """The last call and the answer to it, as they crossed."""
-        self._foreseen: tuple[bytes, ...] = ()
-        self._replies: Iterator[bytes] = iter(())
-        self.came_true = 0
-        """How many of the requests that were foreseen have been made."""
-
-    @property
-    def waited_s(self) -> float:
-        """Time in which the candidate had the word."""
-        return self._watch.total_s
-
-    def load(self, program: bytes, foreseen: tuple[bytes, ...] = ()) -> None:
-        """Send the program, and with it requests that a test is expected to make, in this order.
-
-        Each saves two processes a wait for the other. One that is not made, or another in its
-        place, ends the session as `ASTRAY`: the program may have been asked too much.
-        """
-        self._foreseen = foreseen
-        self._send_all(b"".join(map(wire.packed, (program, *foreseen))))
-        if foreseen:
-            self._replies = self._each_of(len(foreseen))
 
     def send(self, request: bytes) -> None:
         """Send a request, and wait for no reply."""
-        self._send_all(wire.packed(request))
-
-    def _send_all(self, content: bytes) -> None:
+        content = wire.packed(request)
         while content:
             if self._is_slow:
                 self._watched_wait(POLLOUT)
@@ -103,28 +82,11 @@ class Session:
         """The reply to a request, as the candidate wrote it. Raises `SampleOver` for want of it."""
         if self.over is not None:
             raise self.over
-        if self._foreseen:
-            return self._foreseen_reply(request)
-        self._watch.start()
+        self._ask_now()
         self.send(request)
         reply = self._reply()
         self._note_wait()
         return reply
-
-    def _foreseen_reply(self, request: bytes) -> bytes:
-        if request != self._foreseen[self.came_true]:
-            raise self.end(ASTRAY, "", "")
-        reply = next(self._replies)
-        self.came_true += 1
-        if self.came_true == len(self._foreseen):
-            self._foreseen = ()
-            next(self._replies, None)  # there must be nothing more
-        return reply
-
-    def settle(self) -> None:
-        """Call after the test: end it as `ASTRAY` where less was asked than was foreseen."""
-        if self._foreseen:
-            raise self.end(ASTRAY, "", "")
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any], wrap: bytes = b"") -> Any:
         """What the entry point returns; what it changed in its arguments is changed here too.
@@ -154,12 +116,8 @@ class Session:
         """The replies to `count` calls that are asked for at once, each as soon as it is here."""
         if self.over is not None:
             raise self.over
-        self.settle()
-        self._watch.start()
+        self._ask_now()
         self.send(wire.BATCH + batch)
-        yield from self._each_of(count)
-
-    def _each_of(self, count: int) -> Iterator[bytes]:
         data, place = b"", 0
         for _ in range(count):
             self.replied = b""
@@ -184,7 +142,7 @@ class Session:
 
     def _timed_read(self, most: int) -> bytes:
         # The candidate goes on while its answers are compared here. Only waiting counts.
-        self._watch.start()
+        self._ask_now()
         if self._begun:
             time.sleep(NAP_S)
         data = self._read(most)
@@ -193,8 +151,19 @@ class Session:
         self._note_wait()
         return data
 
+    def _ask_now(self) -> None:
+        self._asked_at, self._delay_then = time.monotonic(), self._zygote.delay()
+
+    def _since_asked(self) -> float:
+        """Seconds in which the candidate had the word."""
+        waited_s = time.monotonic() - self._asked_at
+        if waited_s > self._patience_s:
+            # Its answer may have lain there while we had no core to read it on.
+            waited_s -= self._zygote.delay() - self._delay_then
+        return max(0.0, waited_s)
+
     def _note_wait(self) -> None:
-        self._watch.stop()
+        self.waited_s += self._since_asked()
         # Many quick answers use up a limit as well as a slow one does.
         self._is_slow = self.waited_s > self._patience_s
 
@@ -204,7 +173,7 @@ class Session:
         if kind == wire.VALUE:
             return self._decoded(reply[1:])
         if kind == wire.RAISED:
-            raise exception_in(reply[1:])
+            raise _exception(reply[1:])
         if kind == wire.NO_MEMORY:
             raise self.end("out_of_memory", "MemoryError", "out-of-memory")
         if kind == wire.EXITED:
@@ -223,22 +192,24 @@ class Session:
         if not self._is_gone:
             self._is_gone = True
             _, peak_kb, reason = self._zygote.stopped(self._number)
-            if self._foreseen:
-                return  # what it used for more than it was asked by then is held against nothing
             if reason.startswith("timeout (wall)"):
                 reason = ""  # it has answered all that was asked, and what it waits for is us
             # Also where it would have passed: with more load it would have been caught at it.
             if reason or peak_kb > 1024 * self._zygote.memory_mb:
-                self.over = over_by(reason or f"memory: {peak_kb // 1024} MB")
+                self.over = _over_by(reason or f"memory: {peak_kb // 1024} MB")
 
     def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         try:
-            return call_request(args, kwargs)
-        except codec.NotData as error:
-            if self.unshippable:
-                text = f"unsupported value: {self.unshippable}"
-                raise UnsupportedError(text) from None
-            raise NotSentError(f"a test passes what is not data: {error}") from None
+            return wire.CALL + codec.dumps_args(args, kwargs)
+        except codec.NotData:
+            try:
+                named = codec.dumps_args(referenced(args), referenced(kwargs))
+            except codec.NotData as error:
+                if self.unshippable:
+                    text = f"unsupported value: {self.unshippable}"
+                    raise UnsupportedError(text) from None
+                raise NotSentError(f"a test passes what is not data: {error}") from None
+            return wire.CALL_WITH_REFERENCES + named
 
     def _decoded(self, data: bytes) -> Any:
         try:
@@ -286,7 +257,7 @@ class Session:
             if not data:
                 raise self._ended()
             # Bytes that come one by one wake us each, and are no answer.
-            self._is_slow = self._is_slow or self._watch.running_s() > self._patience_s
+            self._is_slow = self._is_slow or self._since_asked() > self._patience_s
             return data
 
     def _watched_wait(self, event: int) -> None:
@@ -298,7 +269,7 @@ class Session:
             return
         poll.register(zygote.control, POLLIN)
         poll.register(zygote.jobs, 0)  # hang-ups are always reported
-        waited_s = self.waited_s + self._watch.running_s()
+        waited_s = self.waited_s + self._since_asked()
         zygote.order(wire.WATCH, self._number, waited_s)
         while True:
             ready = dict(poll.poll())
@@ -327,9 +298,9 @@ class Session:
         code = os.waitstatus_to_exitcode(status)
         if not (self._begun or self._has_said_that_it_began()):
             raise NotSetUpError(f"a candidate's process could not be set up: exit {code}")
-        self._watch.stop()
+        self.waited_s += self._since_asked()
         if reason:
-            self.over = over_by(reason)
+            self.over = _over_by(reason)
             return self.over
         if code == -SIGXCPU:  # the kernel's own count was ahead of ours
             return self.end("timeout", "timeout (cpu): the kernel's limit", "timeout-cpu")
@@ -348,3 +319,32 @@ def _end_of_frame(data: bytes, place: int) -> int:
     if len(data) < place + 4:
         return place + 4
     return place + 4 + int.from_bytes(data[place : place + 4], "big")
+
+
+# What a zygote's reason begins with, up to the colon, and what that means.
+_REASONS = {
+    "timeout (cpu)": ("timeout", "timeout-cpu"),
+    "timeout (wall)": ("timeout", "timeout-wall"),
+    "memory": ("out_of_memory", "out-of-memory"),
+    "socket": ("crashed", "protocol"),
+}
+
+
+def _over_by(reason: str) -> SampleOver:
+    """The end of a candidate that used too much time or memory."""
+    verdict, cause = _REASONS[reason.partition(":")[0]]
+    return SampleOver(verdict, reason, cause)
+
+
+def _exception(reply: bytes) -> Exception:
+    """The candidate's exception as its first built-in class, and marked as the candidate's."""
+    name, base, text = [*reply.decode("utf-8", "replace").split("\0", 2), "", ""][:3]
+    name, text = name[:100], text[:1000]
+    detail = f"{name}: {text}" if name and text else name or text
+    kind = getattr(builtins, base, None)
+    error: Exception = CandidateError(detail)
+    if type(kind) is type and issubclass(kind, Exception):
+        with contextlib.suppress(TypeError):  # UnicodeDecodeError takes more than a message
+            error = kind(text)
+    error.from_candidate = detail  # type: ignore[attr-defined]
+    return error

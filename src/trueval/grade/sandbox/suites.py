@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import random
 from collections.abc import Callable
 from types import CodeType
-from typing import Any, cast
+from typing import Any
 
 from trueval.grade.sandbox import wire
 from trueval.grade.sandbox.answers import Answers
 from trueval.grade.sandbox.asserts import Asserts
 from trueval.grade.sandbox.endings import HarnessError
 from trueval.grade.sandbox.failing import TEST_FILE, Expectations
-from trueval.grade.sandbox.foresight import EnoughError, Listener
 from trueval.grade.sandbox.session import Session
 
 _BUILTINS = vars(builtins)
@@ -35,8 +33,6 @@ class Suite:
         self._code: CodeType | None = None
         self._prelude = _compiled_prelude(spec["prelude"])
         self.expectations = Expectations(self.source, {self.entry_point})
-        self.foreseen: tuple[bytes, ...] = ()
-        """The first requests that its test will make, as far as that can be told."""
         try:
             # optimize=0: under `python -O` every assert would vanish, and every program pass.
             code = compile(self.source, TEST_FILE, "exec", dont_inherit=True, optimize=0)
@@ -58,21 +54,6 @@ class Suite:
 
     def run(self, candidate: Proxy) -> None:
         """Run what runs here. Raises whatever it raises."""
-        self._run_test(candidate)
-        if self.answers is not None:
-            candidate.compare(self.answers)
-        candidate.settle()
-
-    def foresee(self) -> None:
-        """Find out what the test will ask, by running it with a program that is right by decree."""
-        listener = Listener()
-        try:
-            with contextlib.suppress(Exception, EnoughError, SystemExit):
-                self._run_test(Proxy(cast("Session", listener), self.entry_point))
-        finally:  # also where its time is up
-            self.foreseen = tuple(listener.requests)
-
-    def _run_test(self, candidate: Proxy) -> None:
         if self._code is not None:
             namespace = self._namespace(candidate)
             exec(self._code, namespace)
@@ -82,6 +63,9 @@ class Suite:
             namespace.clear()
         elif self._asserts is not None:
             self._asserts.run(self._namespace(candidate), candidate)
+        if self.answers is not None:
+            candidate.compare(self.answers)
+        candidate.settle()
 
     def _namespace(self, candidate: Proxy) -> dict[str, Any]:
         # Some tests draw inputs: let a program meet the same ones each time.
