@@ -10,7 +10,6 @@ import contextlib
 import marshal
 import os
 import resource
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -236,7 +235,7 @@ def serve(jobs: int, zygote: Zygote) -> None:
     for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
         resource.setrlimit(kind, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
+    if syscalls.NR:
         # No process of our user may look into us: not even at level bare.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     checker = Checker(zygote)

@@ -68,7 +68,7 @@ class Jail:
         if self.level not in LEVELS:
             raise ValueError(f"no such level: {self.level!r}")
         self._close_others(keep_fds)
-        if sys.platform == "linux":
+        if syscalls.NR:
             syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
             if self.level == "full":
                 self._enter_namespaces()
@@ -76,7 +76,7 @@ class Jail:
                 syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
         self._choose_user()
         self._prepare()
-        if sys.platform == "linux":
+        if syscalls.NR:
             # No process of our user may look into us, and none may become more than it is.
             syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
             with contextlib.suppress(OSError):

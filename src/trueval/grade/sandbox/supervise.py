@@ -124,7 +124,7 @@ def has_ended_soon(pid: int) -> bool:
 
 def end(pid: int) -> tuple[int, int]:
     """Kill a candidate and its process group; its exit status, and its peak memory in KiB."""
-    if sys.platform != "linux":
+    if not syscalls.NR:
         return _end_elsewhere(pid)
     # By the bare calls: those of `os` look much up, which each candidate's fork then pays for.
     raw(_KILL, -pid, SIGKILL, 0, 0, 0, 0)  # the group may not be there yet
@@ -139,7 +139,8 @@ def _end_elsewhere(pid: int) -> tuple[int, int]:
         with contextlib.suppress(OSError):
             os.kill(target, SIGKILL)
     _, status, usage = os.wait4(pid, 0)
-    return status, usage.ru_maxrss // 1024  # macOS counts in bytes
+    # Linux counts in KiB, macOS in bytes.
+    return status, usage.ru_maxrss // (1 if sys.platform == "linux" else 1024)
 
 
 def end_stragglers(keep: Collection[int]) -> None:
