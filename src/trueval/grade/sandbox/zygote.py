@@ -10,6 +10,7 @@ import gc
 import os
 import struct
 from _socket import AF_UNIX, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_STREAM, SOL_SOCKET, socketpair
+from posix import close
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from trueval.grade.sandbox import candidate, supervise, syscalls, wire
@@ -102,13 +103,7 @@ class Zygote:
         # At level `bare` a candidate could kill one that waits, and spoil what is not its own.
         most, least = (1, 0) if self._jail.level == "bare" else (AHEAD, REFILL)
         if len(self._alive) <= least:
-            while len(self._alive) < most:
-                try:
-                    self._fork(alone=False)
-                except OSError:
-                    if not self._alive:
-                        raise
-                    return  # few processes are allowed here: with one that waits it goes on
+            self._fork(most - len(self._alive), alone=False)
 
     def end_all(self) -> None:
         """End every candidate, also those that wait."""
@@ -121,31 +116,59 @@ class Zygote:
     def _only_one_alone(self) -> None:
         self.end_all()
         self._alone = True
-        self._fork(alone=True)
+        self._fork(1, alone=True)
 
     def _clean_up(self) -> None:
         if self._jail.level == "bare":
             supervise.end_stragglers([pid for pid, _ in self._alive.values()])
         self._jail.after()
 
-    def _fork(self, *, alone: bool) -> None:
+    def _fork(self, count: int, *, alone: bool) -> None:
+        """Fork so many candidates in a row, or as many as the machine allows; one at least."""
+        # All but the forks is done before them or after: a page that is written to between two of
+        # them is copied each time. So each child has the ends of those after it until it shuts
+        # itself off, and none of those before it: what a candidate closes is closed.
+        pairs = [self._pair() for _ in range(count)]
+        pids = self._forked([theirs for _, theirs in pairs], alone)
+        for place, (ours, theirs) in enumerate(pairs):
+            if place < len(pids):
+                self._made += 1
+                self._tell(wire.FORKED, self._made, float(alone), b"", ours)
+                self._alive[self._made] = pids[place], ours
+            else:
+                os.close(ours)
+                os.close(theirs)
+        if not self._alive:
+            raise OSError("fork: no more processes")
+
+    def _forked(self, sockets: list[int], alone: bool) -> list[int]:
+        """The processes of candidates at these sockets; fewer where no more are allowed here."""
+        # Looked up before the fork: a child copies every page that it is the first to write to,
+        # and Python writes to whatever it looks at.
+        begin, enter, before, fork = self._begin, self._enter, self._jail.before_fork, syscalls.fork
+        pids: list[int] = []
+        try:
+            for fd in sockets:
+                before()
+                pid = fork()
+                if pid == 0:
+                    begin(enter, fd, alone=alone)
+                if pid < 0:
+                    break
+                close(fd)
+                pids.append(pid)
+        except OSError:
+            if not (pids or self._alive):
+                raise
+        return pids
+
+    def _pair(self) -> tuple[int, int]:
+        """The checker's end of a new socket, and the candidate's."""
         ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
         # The checker's end gives up waiting, and has us watch what is slow.
         ours.setsockopt(SOL_SOCKET, SO_RCVTIMEO, self._patience)
         ours.setsockopt(SOL_SOCKET, SO_SNDTIMEO, self._patience)
-        # Looked up before the fork: a child copies every page that it is the first to write to,
-        # and Python writes to whatever it looks at.
-        begin, enter, fd = self._begin, self._enter, theirs.fileno()
-        self._jail.before_fork()
-        pid = syscalls.fork()
-        if pid == 0:
-            begin(enter, fd, alone=alone)
-        if pid < 0:
-            raise OSError("fork: no more processes")
-        theirs.close()
-        self._made += 1
-        self._tell(wire.FORKED, self._made, float(alone), b"", ours.fileno())
-        self._alive[self._made] = pid, ours.detach()
+        return ours.detach(), theirs.detach()
 
     def _tell(
         self, kind: bytes, number: int, value: float, more: bytes = b"", fd: int | None = None
