@@ -62,7 +62,7 @@ def check_encode(data: bytes) -> None:
     """Encode a hostile value: as an answer, and as what an argument was changed to."""
     started = time.thread_time()
     # The full limits, now and then: they are what takes time.
-    few = {} if data[-1:] > b"\xf0" else {"max_bytes": 100_000, "max_items": 10_000}
+    few: dict[str, Any] = {} if data[-1:] > b"\xf0" else {"max_bytes": 100_000, "max_items": 10_000}
     content = encode(built(data), **few)
     assert type(content) is bytes
     assert len(content) <= few.get("max_bytes", codec_common.MAX_BYTES)

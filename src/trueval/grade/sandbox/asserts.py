@@ -12,7 +12,7 @@ A statement `__candidate__.unit` begins a unit, and one that fails does not stop
 from __future__ import annotations
 
 import ast
-import builtins
+import contextlib
 import copy
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -22,12 +22,11 @@ from itertools import pairwise
 from types import CodeType
 from typing import Any, Protocol
 
+from trueval.grade.sandbox import names
 from trueval.grade.sandbox.endings import HarnessError, NotSentError, UnsupportedError
 
 TEST_FILE = "<test>"
 STAND_IN = "__candidate__"
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_EVERYWHERE = frozenset({*vars(builtins), "__name__"})
 
 
 class Candidate(Protocol):
@@ -50,7 +49,11 @@ class Step:
 
     node: ast.stmt
     free: frozenset[str]
+    """Names that it takes from around it."""
     binds: frozenset[str]
+    """Names that it gives a value."""
+    changes: frozenset[str]
+    """Names that it gives a value, or whose value it may change."""
     is_there: bool = False
     """It makes something of the program's own, and runs beside the program."""
     calls_there: bool = False
@@ -60,7 +63,11 @@ class Step:
     """With its calls evaluated beside the program; None where that cannot be."""
     needs: tuple[int, ...] = ()
     """Statements that have to have run beside the program before."""
-    source: str = ""
+
+    @property
+    def source(self) -> str:
+        """Its text. Raises `ValueError` for an integer that Python does not write in decimals."""
+        return ast.unparse(self.node)
 
 
 class Asserts:
@@ -72,16 +79,22 @@ class Asserts:
         tree = ast.parse(test)
         starts = [place for place, node in enumerate(tree.body) if _begins_unit(node)]
         tree.body = [node for node in tree.body if not _begins_unit(node)]
-        known = _EVERYWHERE | {entry_point} | _bound_by(_parsed(prelude))
-        bound = known | _bound_by(tree)
-        wanted = set[str]().union(*(_free(node) for node in tree.body)) - bound
+        known = names.EVERYWHERE | {entry_point} | names.bound_by(_parsed(prelude).body)
+        bound = known | names.bound_by(tree.body)
+        wanted = set[str]().union(*map(names.free, tree.body)) - bound
         imports = [*_imports_for(wanted, _parsed(solution))]
         body = [*imports, *tree.body]
         # A mark was a statement too, and so each unit begins as many places earlier.
         starts = [len(imports) + place - marks for marks, place in enumerate(starts)]
         self._bounds = [0, *starts, len(body)]
         """Where units begin and end; up to the first mark, statements that are in none."""
-        self._steps = [Step(node, _free(node), _binds(node)) for node in body]
+        self._steps = [
+            Step(node, names.free(node), names.binds(node), names.changes(node)) for node in body
+        ]
+        self._given = known - names.bound_by(body)
+        """What is on both sides without a statement of the test."""
+        self._held = known | names.imported(body)
+        """What nothing of the program's own is put into."""
         foreign = wanted - set[str]().union(*(step.binds for step in self._steps))
         if not any(_asserts(step.node) for step in self._steps):
             raise BadTestError("there is no assert")
@@ -121,32 +134,37 @@ class Asserts:
 
     def _place(self, place: int, step: Step, foreign: set[str]) -> None:
         """Decide where a step runs, and what of it is shipped."""
-        node, step.source = step.node, ast.unparse(step.node)
+        node = step.node
         if not _asserts(node) and step.free & foreign:
-            step.is_there, step.needs = True, self._needed(step.free, place)
-            foreign |= step.binds
+            step.is_there = True
+            # Also what it gives a new value: an earlier one must not be shipped behind it.
+            step.needs = self._needed(step.free | step.binds, place)
+            foreign |= step.binds | (names.filled(node, self._held) - self._held)
             return
         calls = [*_calls(node, self._entry)]
-        inside = frozenset[str]().union(*map(_free, calls))
+        inside = frozenset[str]().union(*map(names.free, calls))
         step.calls_there = bool(inside & foreign)
-        outside = _free(_without(node, self._entry)) & foreign
+        outside = names.free(_without(node, self._entry)) & foreign
         if outside:
             name = min(outside)
             raise BadTestError(f"an assert needs {name!r}, which neither it nor the tests define")
         step.here = _compiled(_Truths(self._entry).visit(copy.deepcopy(node)))
         if isinstance(node, ast.Assert) and not any(_inner(call, node) for call in calls):
-            step.there = _compiled(_Remote(self._entry).visit(copy.deepcopy(node)))
+            with contextlib.suppress(ValueError):  # an integer that Python does not write
+                step.there = _compiled(_Remote(self._entry).visit(copy.deepcopy(node)))
             step.needs = self._needed(inside, place)
 
-    def _needed(self, names: Iterable[str], before: int) -> tuple[int, ...]:
+    def _needed(self, needed: Iterable[str], before: int) -> tuple[int, ...]:
         """The statements that make what these names stand for, in their order."""
-        wanted, found = set(names), []
-        for place in range(before - 1, -1, -1):
-            step = self._steps[place]
-            if step.binds & wanted and not _asserts(step.node):
-                found.append(place)
-                wanted |= step.free
-        return tuple(reversed(found))
+        wanted, found, before_that = set(needed), set[int](), -1
+        while len(found) > before_that:  # what was put into an object may be changed later
+            before_that = len(found)
+            for place in range(before - 1, -1, -1):
+                step = self._steps[place]
+                if step.changes & wanted and not _asserts(step.node):
+                    found.add(place)
+                    wanted |= step.free - self._given
+        return tuple(sorted(found))
 
     def _ship(self, places: Iterable[int], shipped: set[int], candidate: Candidate) -> None:
         owed = [place for place in places if place not in shipped]
@@ -217,73 +235,23 @@ def _parsed(source: str) -> ast.Module:
     return ast.Module([], [])
 
 
-def _imports_for(names: set[str], solution: ast.Module) -> Iterator[ast.stmt]:
+def _imports_for(wanted: set[str], solution: ast.Module) -> Iterator[ast.stmt]:
     """Imports of what tests use and do not import: the solution's own, or of a standard module."""
     for node in solution.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
-                if (alias.asname or alias.name.partition(".")[0]) in names:
+                if names.of_alias(alias) in wanted:
                     single = copy.copy(node)
                     single.names = [alias]
-                    names = names - {alias.asname or alias.name.partition(".")[0]}
+                    wanted = wanted - {names.of_alias(alias)}
                     yield single
-    for name in sorted(names & sys.stdlib_module_names):
+    for name in sorted(wanted & sys.stdlib_module_names):
         yield ast.fix_missing_locations(ast.Import([ast.alias(name)], lineno=1, col_offset=0))
-
-
-def _bound_by(tree: ast.Module) -> frozenset[str]:
-    return frozenset[str]().union(*map(_binds, tree.body))
-
-
-def _binds(node: ast.stmt) -> frozenset[str]:
-    """Names that a statement gives a value, or whose value it changes."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return frozenset({node.name})
-    if isinstance(node, ast.Expr):  # `tree.insert(3)`
-        return _free(node)
-    found = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store | ast.Del):
-            found.add(part.id)
-        elif isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.ctx, ast.Store):
-            found |= {name.id for name in ast.walk(part) if isinstance(name, ast.Name)}
-        elif isinstance(part, ast.alias):
-            found.add(part.asname or part.name.partition(".")[0])
-        elif isinstance(part, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and part.name:
-            found.add(part.name)
-    return frozenset(found)
-
-
-def _free(node: ast.AST) -> frozenset[str]:
-    """Names that a piece of code takes from around it."""
-    loaded = {
-        part.id
-        for part in ast.walk(node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
-    }
-    return frozenset(loaded - _of_inner_scopes(node))
-
-
-def _of_inner_scopes(node: ast.AST) -> set[str]:
-    """Names of loops in expressions, of parameters, and of what functions store."""
-    found: set[str] = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.comprehension):
-            found |= {name.id for name in ast.walk(part.target) if isinstance(name, ast.Name)}
-        elif isinstance(part, _SCOPES):
-            found |= {name.arg for name in ast.walk(part.args) if isinstance(name, ast.arg)}
-            if not isinstance(part, ast.Lambda):
-                found |= {
-                    name.id
-                    for name in ast.walk(part)
-                    if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
-                }
-    return found
 
 
 def _inner(call: ast.Call, statement: ast.stmt) -> bool:
     """Whether a call takes names of a scope that it stands in: alone it makes no sense."""
-    return bool(_free(call) & _of_inner_scopes(statement))
+    return bool(names.free(call) & names.of_inner_scopes(statement))
 
 
 def _calls(node: ast.AST, entry: str) -> Iterator[ast.Call]:

@@ -13,12 +13,10 @@ from posix import _exit, read, write
 from types import CodeType
 from typing import Any, NoReturn
 
-from trueval.grade.sandbox import codec, official, testcases, wire
+from trueval.grade.sandbox import codec, official, raising, testcases, wire
 
 MAX_REPLY_BYTES = 40 * 1024 * 1024
 """A value and changed arguments, each as large as the codec lets them be, and no more."""
-MESSAGE_CHARACTERS = 500
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set on every class that a `class` statement makes
 REFERENCE = "\0reference:"
 """Starts the strings that stand for classes, functions and modules of the standard library."""
 _BESIDE = {wire.OFFICIAL: official.run, wire.UNITTEST: testcases.run}
@@ -121,19 +119,12 @@ def _load(namespace: dict[str, Any], kind: bytes, program: bytes, entry: str) ->
         raise NameError(f"name {entry!r} is not defined")
 
 
-def _raised(error: BaseException) -> bytes:
+def _raised(error: BaseException, changes: bytes = b"") -> bytes:
     if isinstance(error, MemoryError):
         return wire.NO_MEMORY
     if isinstance(error, SystemExit):
         return wire.EXITED
-    try:
-        name, text = type(error).__name__, str(error)[:MESSAGE_CHARACTERS]
-        # A test that expects ValueError is content with a subclass of it.
-        # (Not by `__module__`: that of a program's own classes is "builtins" as well.)
-        base = next(k.__name__ for k in type(error).__mro__ if not k.__flags__ & _HEAP_TYPE)
-        return wire.RAISED + f"{name}\0{base}\0{text}".encode("utf-8", "backslashreplace")
-    except BaseException:  # an exception whose own text raises
-        return wire.RAISED + b"\0\0an exception that cannot be shown"
+    return wire.RAISED + raising.told(error, changes)
 
 
 def _answer(kind: bytes, body: bytes, namespace: dict[str, Any], function: Any) -> bytes:
@@ -148,7 +139,7 @@ def _answer(kind: bytes, body: bytes, namespace: dict[str, Any], function: Any) 
             return _call(_truth_of(function), body[1:], body[:1] == wire.CALL_WITH_REFERENCES)
         source = body.decode()
         if kind == wire.EVALUATE:
-            return wire.VALUE + codec.encode(eval(source, namespace))
+            return wire.VALUE + codec.answer(eval(source, namespace))
         exec(source, namespace)
         return wire.VALUE + codec.encode(None)
     except BaseException as error:
@@ -160,7 +151,10 @@ def _call(function: Any, body: bytes, references: bool) -> bytes:
     if references:
         args, kwargs = _dereferenced(args), _dereferenced(kwargs)
     before = codec.snapshot(args, kwargs)
-    encoded = codec.encode(function(*args, **kwargs))
+    try:
+        encoded = codec.answer(function(*args, **kwargs))
+    except BaseException as error:
+        return _raised(error, codec.changed(before, args, kwargs) or b"")
     changes = codec.changed(before, args, kwargs)
     if changes is None:
         return wire.VALUE + encoded
@@ -179,7 +173,7 @@ def _answer_each(line: Line, batch: bytes, function: Any) -> None:
         place = start + int.from_bytes(batch[place:start], "big")
         try:
             args, kwargs = codec.loads_args(batch[start:place])
-            reply = wire.VALUE + codec.encode(function(*args, **kwargs))
+            reply = wire.VALUE + codec.answer(function(*args, **kwargs))
         except BaseException as error:
             reply = _raised(error)
         line.send(reply)

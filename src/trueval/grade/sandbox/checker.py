@@ -163,6 +163,8 @@ def _of_error(error: BaseException, session: Session) -> Result:
         return Result("setup", str(error))
     if isinstance(error, HarnessError):
         return Result("harness", str(error))
+    if isinstance(error, ModuleNotFoundError):
+        return Result("harness", f"its tests need the module {error.name}, which is not here")
     if isinstance(error, MemoryError):
         detail = "comparing its answers takes too much memory"
         return Result("out_of_memory", detail, "out-of-memory")

@@ -19,7 +19,7 @@ from trueval.grade.sandbox.codec_common import (
     TooLarge,
 )
 from trueval.grade.sandbox.codec_decode import decode
-from trueval.grade.sandbox.codec_encode import encode, encode_arguments
+from trueval.grade.sandbox.codec_encode import answer, encode, encode_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "NotData",
     "Opaque",
     "TooLarge",
+    "answer",
     "changed",
     "copy_back",
     "decode",

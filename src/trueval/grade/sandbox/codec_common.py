@@ -19,7 +19,7 @@ INT, BIG_INT, FLOAT, COMPLEX, STR, BYTES, BYTEARRAY = b"iIfcsbB"
 LIST, TUPLE, SET, FROZENSET, DICT, DEQUE = b"LtSZdQ"
 KEYS, VALUES, ITEMS, ITERATOR = b"kvej"
 RANGE, SLICE, DECIMAL, FRACTION, TYPE = b"r:D/y"
-OPAQUE, TOO_LARGE = b"oX"
+OPAQUE, OPAQUE_TRUE, OPAQUE_FALSE, TOO_LARGE = b"o10X"
 GENERIC, INTS, FLOATS, STRS = b"gqdu"
 
 TAGGED_INT = Struct("<Bq")
@@ -71,12 +71,15 @@ class NotData(TypeError):
 
 
 class Opaque:
-    """An answer that is not data: equal to nothing, itself included, and no operation works."""
+    """An answer that is not data: equal to nothing, itself included, and no operation works.
 
-    __slots__ = ("type_name",)
+    But it is true or false, where the program could say which.
+    """
 
-    def __init__(self, type_name: str) -> None:
-        self.type_name = type_name
+    __slots__ = ("truth", "type_name")
+
+    def __init__(self, type_name: str, truth: bool | None = None) -> None:
+        self.type_name, self.truth = type_name, truth
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -84,7 +87,9 @@ class Opaque:
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        raise TypeError(f"the answer is {self!r}, which is neither true nor false")
+        if self.truth is None:
+            raise TypeError(f"the answer is {self!r}, which is neither true nor false")
+        return self.truth
 
     def __repr__(self) -> str:
         return f"<opaque {self.type_name}>"

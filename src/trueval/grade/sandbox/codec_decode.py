@@ -252,13 +252,13 @@ def _type(of: Decoder) -> type:
     return c.PLAIN_TYPES[of.take(1)[0]]
 
 
-def _opaque(kind: type[c.Opaque]) -> Callable[[Decoder], c.Opaque]:
+def _opaque(kind: type[c.Opaque], truth: bool | None = None) -> Callable[[Decoder], c.Opaque]:
     def read(of: Decoder) -> c.Opaque:
         of.spend(c.COST_SMALL)
         name = of.sized().decode()
         if len(name) > c.MAX_NAME or not name.isprintable():
             raise c.DecodeError("not a name")
-        return kind(name)
+        return kind(name, truth)
 
     return read
 
@@ -292,5 +292,7 @@ _READ: dict[int, Callable[[Decoder], Any]] = {
     c.FRACTION: _fraction,
     c.TYPE: _type,
     c.OPAQUE: _opaque(c.Opaque),
+    c.OPAQUE_TRUE: _opaque(c.Opaque, True),
+    c.OPAQUE_FALSE: _opaque(c.Opaque, False),
     c.TOO_LARGE: _opaque(c.TooLarge),
 }

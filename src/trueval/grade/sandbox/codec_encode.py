@@ -12,6 +12,7 @@ from struct import error as StructError
 from trueval.grade.sandbox import codec_common as c
 from trueval.grade.sandbox.codec_writers import (
     EXACT,
+    DrainedError,
     TooLargeError,
     name_of,
     opaque_token,
@@ -34,8 +35,12 @@ def encode(
     max_bytes: int = c.MAX_BYTES,
     max_depth: int = c.MAX_DEPTH,
     max_items: int = c.MAX_ITEMS,
+    drains: bool = False,
 ) -> bytes:
-    """`value` as bytes for `decode`. Never raises: what cannot be sent is sent as opaque."""
+    """`value` as bytes for `decode`. Never raises: what cannot be sent is sent as opaque.
+
+    But with `drains` it raises what an iterator raised that was read to its end.
+    """
     try:
         # First of all what most answers are; exact types, so nothing of the sample's runs.
         kind = type(value)
@@ -55,8 +60,27 @@ def encode(
         return bytes(encoder.out)
     except TooLargeError as error:
         return token(c.TOO_LARGE, str(error))
-    except BaseException:  # whatever iterating over it raises, SystemExit included
+    except DrainedError as error:
+        if drains:
+            raise error.args[0] from None
         return opaque_token(value)
+    except BaseException:  # whatever reading it raises, SystemExit included
+        return opaque_token(value)
+
+
+def answer(value: Any) -> bytes:
+    """What a program returns, as bytes for `decode`: of what is not data, whether it is true.
+
+    A generator runs only now. Raises what it raises, as if the program had itself.
+    """
+    encoded = encode(value, drains=True)
+    if encoded[0] == c.OPAQUE:
+        try:
+            truth = c.OPAQUE_TRUE if value else c.OPAQUE_FALSE
+        except BaseException:
+            return encoded  # it is neither
+        return bytes((truth,)) + encoded[1:]
+    return encoded
 
 
 def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:

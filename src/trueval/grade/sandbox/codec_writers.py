@@ -26,6 +26,10 @@ _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set on every class that a `class` st
 _SCALARS = frozenset({bool, int, float, complex, str, bytes})
 
 
+class DrainedError(BaseException):
+    """An iterator raised while it was read: what it raised is the one argument."""
+
+
 class TooLargeError(Exception):
     """Ends an encoding that went over a limit; its text says which."""
 
@@ -279,8 +283,14 @@ def _iterator(to: Encoder, value: Any) -> None:
     to.out.append(c.ITERATOR)
     at = len(to.out)
     to.out += c.TAGGED_SIZE.pack(c.GENERIC, 0)
-    count = 0
-    for item in value:
+    count, items = 0, iter(value)
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            break
+        except BaseException as error:
+            raise DrainedError(error) from None
         count += 1
         if count > c.MAX_DRAINED:
             raise TooLargeError(f"an iterator over {c.MAX_DRAINED} items")

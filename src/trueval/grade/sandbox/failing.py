@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
-from trueval.grade.sandbox import codec, wire
+from trueval.grade.sandbox import codec, raising, wire
 from trueval.grade.sandbox.session import Session
 from trueval.grade.sandbox.texts import one_line, shown, shown_call
 
@@ -97,8 +97,7 @@ def got(reply: bytes) -> str:
     except BaseException:
         return "no answer"
     if kind == wire.RAISED:
-        exception, _, text = [*reply[1:].decode("utf-8", "replace").split("\0", 2), "", ""][:3]
-        return one_line(f"raised {exception}: {text}" if text else f"raised {exception}")
+        return one_line(f"raised {raising.described(reply[1:])}")
     return {wire.NO_MEMORY: "raised MemoryError", wire.EXITED: "raised SystemExit"}.get(kind, "")
 
 

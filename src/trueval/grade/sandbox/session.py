@@ -6,20 +6,19 @@ decoded by `codec`, and how a candidate ended is what the zygote says, never wha
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
-from trueval.grade.sandbox import codec, wire
+from trueval.grade.sandbox import codec, raising, wire
 from trueval.grade.sandbox.candidate import MAX_REPLY_BYTES
 from trueval.grade.sandbox.endings import (
     KILLED,
-    CandidateError,
     GraderGoneError,
     NotSentError,
     NotSetUpError,
@@ -62,6 +61,8 @@ class Session:
         """Units of the test that held, where it counts them (`Proxy.unit`), and inputs."""
         self.unshippable = ""
         """What kind of answer was not data, if one was not."""
+        self._one_at_a_time = threading.Lock()
+        """A test may call from several threads."""
         self.asked = self.replied = b""
         """The last call and the answer to it, as they crossed."""
 
@@ -80,13 +81,14 @@ class Session:
 
     def ask(self, request: bytes) -> bytes:
         """The reply to a request, as the candidate wrote it. Raises `SampleOver` for want of it."""
-        if self.over is not None:
-            raise self.over
-        self._ask_now()
-        self.send(request)
-        reply = self._reply()
-        self._note_wait()
-        return reply
+        with self._one_at_a_time:
+            if self.over is not None:
+                raise self.over
+            self._ask_now()
+            self.send(request)
+            reply = self._reply()
+            self._note_wait()
+            return reply
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any], wrap: bytes = b"") -> Any:
         """What the entry point returns; what it changed in its arguments is changed here too.
@@ -96,14 +98,23 @@ class Session:
         self.replied = b""
         self.asked = request = self._request(args, kwargs)
         self.replied = reply = self.ask(wrap + request)
+        if reply[:1] == wire.RAISED:
+            error, changes = raising.remade(reply[1:])
+            if changes:
+                self._put_back(args, kwargs, changes)
+            raise error
         if reply[:1] != wire.VALUE_AND_ARGUMENTS:
             return self.value_of(reply)
         size = int.from_bytes(reply[1:5], "big")
         value = self._decoded(reply[5 : 5 + size])
-        changed = self._decoded(reply[5 + size :])
+        self._put_back(args, kwargs, reply[5 + size :])
+        return value
+
+    def _put_back(self, args: tuple[Any, ...], kwargs: dict[str, Any], changes: bytes) -> None:
+        """Change arguments here as the program did there."""
+        changed = self._decoded(changes)
         if type(changed) is tuple and len(changed) == 2:
             codec.copy_back((args, kwargs), changed)
-        return value
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression in the program's namespace, as plain data."""
@@ -173,7 +184,7 @@ class Session:
         if kind == wire.VALUE:
             return self._decoded(reply[1:])
         if kind == wire.RAISED:
-            raise _exception(reply[1:])
+            raise raising.remade(reply[1:])[0]
         if kind == wire.NO_MEMORY:
             raise self.end("out_of_memory", "MemoryError", "out-of-memory")
         if kind == wire.EXITED:
@@ -204,7 +215,7 @@ class Session:
         except codec.NotData:
             try:
                 named = codec.dumps_args(referenced(args), referenced(kwargs))
-            except codec.NotData as error:
+            except (codec.NotData, RecursionError) as error:
                 if self.unshippable:
                     text = f"unsupported value: {self.unshippable}"
                     raise UnsupportedError(text) from None
@@ -334,17 +345,3 @@ def _over_by(reason: str) -> SampleOver:
     """The end of a candidate that used too much time or memory."""
     verdict, cause = _REASONS[reason.partition(":")[0]]
     return SampleOver(verdict, reason, cause)
-
-
-def _exception(reply: bytes) -> Exception:
-    """The candidate's exception as its first built-in class, and marked as the candidate's."""
-    name, base, text = [*reply.decode("utf-8", "replace").split("\0", 2), "", ""][:3]
-    name, text = name[:100], text[:1000]
-    detail = f"{name}: {text}" if name and text else name or text
-    kind = getattr(builtins, base, None)
-    error: Exception = CandidateError(detail)
-    if type(kind) is type and issubclass(kind, Exception):
-        with contextlib.suppress(TypeError):  # UnicodeDecodeError takes more than a message
-            error = kind(text)
-    error.from_candidate = detail  # type: ignore[attr-defined]
-    return error

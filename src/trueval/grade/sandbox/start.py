@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import site
 import sys
 from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair
 from typing import Any
@@ -79,6 +80,9 @@ def _warm_up(packages: dict[str, str]) -> None:
     # First uses are slow: the compiler's, and the imports that most programs begin with.
     for name in ("collections", "functools", "itertools", "math", "re", "typing"):
         __import__(name)
+    # What Python's start-up would have put into builtins, had we not left it out.
+    site.setquit()
+    site.sethelper()
     rehearse()
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     if packages:

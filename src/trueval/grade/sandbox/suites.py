@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import random
 from collections.abc import Callable
 from types import CodeType
@@ -42,7 +43,7 @@ class Suite:
                 )
             elif self.source and self.style == "check":
                 self._code = code
-        except (SyntaxError, ValueError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self.broken = f"they do not compile: {error}"
         if spec["inputs"]:
             try:
@@ -72,7 +73,9 @@ class Suite:
         random.seed(0)
         namespace: dict[str, Any] = {"__builtins__": _BUILTINS, "__name__": TEST_FILE}
         if self._prelude is not None:
-            exec(self._prelude, namespace)
+            # A prompt need not run without what completes it: it gives what it can.
+            with contextlib.suppress(Exception):
+                exec(self._prelude, namespace)
         namespace[self.entry_point] = candidate
         return namespace
 
@@ -97,11 +100,11 @@ class Proxy:
         self._missed = 0
         self._chance: Any = None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The program's answer to one call. Raises what the program raised."""
         return self._session.call(args, kwargs)
 
-    def truth(self, *args: Any, **kwargs: Any) -> Any:
+    def truth(self, /, *args: Any, **kwargs: Any) -> Any:
         """Whether the program's answer to one call is true, as the program has it."""
         return self._session.call(args, kwargs, wire.TRUTH)
 
