@@ -66,6 +66,11 @@ PROGRAMS = {
     "sys.exit when loaded": ("import sys\nsys.exit(0)", "crashed", "exited"),
     "os._exit": ("import os\ndef f(x): os._exit(0)", "crashed", "exited"),
     "loops": ("def f(x):\n    while True: pass", "timeout", "timeout-cpu"),
+    "ends a test as unittest would": (
+        "import unittest.case\ndef f(x): raise unittest.case._ShouldStop()",
+        "error",
+        "raised",
+    ),
     "skips": ("import unittest\ndef f(x): raise unittest.SkipTest('easy')", "error", "raised"),
     "skips all but one": (
         "import unittest\ndef f(x):\n    if x > 1: raise unittest.SkipTest('hard')\n    return 2",
@@ -181,3 +186,13 @@ def f(x):
         frame = frame.f_back
 """
     assert (await grade(grader, source, reference())).passed
+
+
+async def test_a_skip_by_the_program_is_a_failure_whatever_its_file(
+    grader: FunctionalGrader,
+) -> None:
+    inner = "def f(x):\n    if x == 1: return 2\n    raise unittest.SkipTest(1)"
+    source = f"import unittest\nexec(compile({inner!r}, 'elsewhere', 'exec'))"
+    test = TEST.replace('    @unittest.skip("not here")\n', "").replace("self.fail()", "pass")
+    result = await grade(grader, source, reference(test))
+    assert (result.verdict, result.cause) == ("error", "raised")

@@ -53,6 +53,7 @@ class Answers:
                 raise WrongAnswerError(f"wrong answer to input {self._at}")
             self._at += 1
             session.units_held += 1
+        session.value_of(session.ask(wire.SYNC))  # answers made ahead of an early end are none
 
     def failing(self, name: str) -> tuple[str, str]:
         """The call that is being compared, and what it should return; empty after the last."""

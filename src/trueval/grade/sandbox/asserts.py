@@ -95,6 +95,8 @@ class Asserts:
         """What is on both sides without a statement of the test."""
         self._held = known | names.imported(body)
         """What nothing of the program's own is put into."""
+        self._kept = frozenset[str]().union(*(self._compared(s.node) for s in self._steps))
+        """What answers are compared with: its value is made here alone."""
         foreign = wanted - set[str]().union(*(step.binds for step in self._steps))
         if not any(_asserts(step.node) for step in self._steps):
             raise BadTestError("there is no assert")
@@ -141,7 +143,7 @@ class Asserts:
             step.needs = self._needed(step.free | step.binds, place)
             foreign |= step.binds | (names.filled(node, self._held) - self._held)
             return
-        calls = [*_calls(node, self._entry)]
+        calls = _calls(node, self._entry)
         inside = frozenset[str]().union(*map(names.free, calls))
         step.calls_there = bool(inside & foreign)
         outside = names.free(_without(node, self._entry)) & foreign
@@ -153,6 +155,25 @@ class Asserts:
             with contextlib.suppress(ValueError):  # an integer that Python does not write
                 step.there = _compiled(_Remote(self._entry).visit(copy.deepcopy(node)))
             step.needs = self._needed(inside, place)
+            told = {
+                name for n in step.needs if not self._steps[n].is_there for name in self._data(n)
+            }
+            if told & self._kept:
+                if step.calls_there:
+                    name = min(told & self._kept)
+                    raise BadTestError(
+                        f"{name!r} would be told to the program, and is compared with"
+                    )
+                step.there = None
+
+    def _compared(self, node: ast.stmt) -> frozenset[str]:
+        """Names that an assert takes outside of its calls."""
+        return names.free(_without(node, self._entry)) if _asserts(node) else frozenset()
+
+    def _data(self, place: int) -> frozenset[str]:
+        """What a statement gives a value that is no import and no definition."""
+        node = self._steps[place].node
+        return frozenset() if names.defines(node) else self._steps[place].binds
 
     def _needed(self, needed: Iterable[str], before: int) -> tuple[int, ...]:
         """The statements that make what these names stand for, in their order."""
@@ -254,13 +275,11 @@ def _inner(call: ast.Call, statement: ast.stmt) -> bool:
     return bool(names.free(call) & names.of_inner_scopes(statement))
 
 
-def _calls(node: ast.AST, entry: str) -> Iterator[ast.Call]:
+def _calls(node: ast.AST, entry: str) -> list[ast.Call]:
     """The outermost calls of the entry point."""
     if isinstance(node, ast.Call) and _is_call(node, entry):
-        yield node
-        return
-    for part in ast.iter_child_nodes(node):
-        yield from _calls(part, entry)
+        return [node]
+    return [call for part in ast.iter_child_nodes(node) for call in _calls(part, entry)]
 
 
 def _is_call(node: ast.AST, entry: str) -> bool:

@@ -20,6 +20,7 @@ from trueval.grade.sandbox.endings import (
     HarnessError,
     NotSetUpError,
     SampleOver,
+    UnsupportedError,
 )
 from trueval.grade.sandbox.patience import CpuLimit
 from trueval.grade.sandbox.session import Session, Zygote
@@ -28,6 +29,8 @@ from trueval.grade.sandbox.suites import Proxy, Suite
 MEMORY_BYTES = 2 * 1024**3
 MAX_COMPILED_HERE = 50_000
 """Characters of source. A longer program is compiled where its limits hold."""
+MAX_FINALLY = 8
+"""Each one's block is compiled for every way out of it: 14 within another take 2 GB."""
 NO_CALL = ("", "", "")
 
 
@@ -127,6 +130,8 @@ def _split(session: Session, program: str, suite: Suite, careful: bool, with_tes
         result = _of_error(error, session)
         candidate.close()
         return result._replace(failing=_failing(error, session, suite, candidate.compares))
+    finally:
+        suite.forget()
     return PASSED
 
 
@@ -144,7 +149,8 @@ def _expect(session: Session, suite: Suite, answers: Answers) -> Result:
 def _load_request(program: str, entry_point: str, careful: bool) -> bytes:
     """The program for a candidate: as code, which saves the fresh process half of its time."""
     name = entry_point.encode() + b"\0"
-    if not careful and len(program) <= MAX_COMPILED_HERE:
+    nests = program.count("finally") > MAX_FINALLY
+    if not careful and not nests and len(program) <= MAX_COMPILED_HERE:
         # Compiling runs nothing of the program. Where it fails the candidate fails at it again,
         # and where it kills this process, the second try is `careful`.
         with contextlib.suppress(Exception):
@@ -171,7 +177,9 @@ def _of_error(error: BaseException, session: Session) -> Result:
     text = _described(error)
     wrong = isinstance(error, AssertionError)
     cause = "wrong" if wrong else "raised-in-test"
-    if session.unshippable:
+    if isinstance(error, UnsupportedError):
+        cause = "unsupported-value"
+    elif session.unshippable:
         text += f" (unsupported value: {session.unshippable})"
         cause = "unsupported-value"
     return Result("wrong" if wrong else "error", text, cause)
@@ -214,7 +222,7 @@ def _beside(session: Session, program: str, suite: Suite) -> Result:
     test = suite.source.encode("utf-8", "surrogatepass")
     first = wire.OFFICIAL
     if suite.style == "unittest":
-        first = wire.UNITTEST + (testcases.WITH_MOCK if b"mock" in test else b"-")
+        first = wire.UNITTEST + testcases.asked_of(suite.source)
     elif suite.style == "check":
         test += f"\ncheck({suite.entry_point})\n".encode()
     try:

@@ -10,6 +10,10 @@ import os
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SLEEPING_FACTOR = 2
 WALL_FACTOR = 3
 WALL_FACTOR_IDLE = 10
@@ -45,17 +49,17 @@ class Deadline:
     def is_over(self, *, has_answered: bool) -> bool:
         """Whether the time is up now."""
         wall_s = time.monotonic() - self._started
-        if wall_s < self._timeout_s:
+        # First of all, as threads on several cores use it up sooner than the wall's clock runs.
+        if (cpu_s := _cpu_s(self._pid)) >= self._timeout_s:
+            self.reason = f"timeout (cpu): {cpu_s:.1f} s of CPU time"
+            return True
+        if has_answered or wall_s < self._timeout_s:
             return False
         if self._idle and wall_s > self._backstop_s / 2:
             self._idle = False
             _on_a_par(self._pid)
         served_s = wall_s - _waited_s(self._pid)
-        if (cpu_s := _cpu_s(self._pid)) >= self._timeout_s:
-            self.reason = f"timeout (cpu): {cpu_s:.1f} s of CPU time"
-        elif has_answered:
-            return False
-        elif served_s >= self._served_s or wall_s >= self._backstop_s:
+        if served_s >= self._served_s or wall_s >= self._backstop_s:
             self.reason = f"timeout (wall): {wall_s:.1f} s of wall time"
         elif served_s >= SLEEPING_FACTOR * self._timeout_s and _sleeps(self._pid):
             self.reason = f"timeout (wall): asleep after {wall_s:.1f} s"
@@ -99,18 +103,28 @@ class OwnDelay:
 
 
 def _waited_s(pid: int) -> float:
-    """Time that a process stood ready and had no core; 0 where the system does not say."""
+    """Time that a process, in the thread that did so longest, stood ready and had no core.
+
+    0 where the system does not say.
+    """
     try:
-        with open(f"/proc/{pid}/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
+        return max(int(text.split()[1]) for text in _of_threads(pid, "schedstat")) / 1e9
     except (OSError, IndexError, ValueError):
         return 0.0
 
 
 def _sleeps(pid: int) -> bool:
-    """Whether a process waits for something other than a core or a disk."""
+    """Whether all threads of a process wait for something other than a core or a disk."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b") ")[2][:1] not in b"RD"
+        return all(text.rpartition(b") ")[2][:1] not in b"RD" for text in _of_threads(pid, "stat"))
     except OSError:
         return True
+
+
+def _of_threads(pid: int, name: str) -> Iterator[bytes]:
+    """What this file says of each thread; of one that has ended meanwhile, nothing."""
+    folder = f"/proc/{pid}/task"
+    for thread in os.listdir(folder):  # noqa: PTH208
+        gone = contextlib.suppress(FileNotFoundError, ProcessLookupError)
+        with gone, open(f"{folder}/{thread}/{name}", "rb") as file:
+            yield file.read()

@@ -69,6 +69,15 @@ class DecodeError(ValueError):
 class NotData(TypeError):
     """An argument that cannot be sent as data, such as a function."""
 
+    def __init__(self, message: str, value: object = None) -> None:
+        super().__init__(message)
+        self.answered = ""
+        """What kind of answer it is, if it is no data because a program's answer was none."""
+        if isinstance(value, Opaque):
+            self.answered = value.type_name
+        elif isinstance(value, Drained):
+            self.answered = "an iterator"
+
 
 class Opaque:
     """An answer that is not data: equal to nothing, itself included, and no operation works.
@@ -93,6 +102,21 @@ class Opaque:
 
     def __repr__(self) -> str:
         return f"<opaque {self.type_name}>"
+
+
+class Drained:
+    """An iterator that a program returned: it has run there, and has what it gave."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: list[Any]) -> None:
+        self._items = iter(items)
+
+    def __iter__(self) -> Drained:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._items)
 
 
 class TooLarge(Opaque):

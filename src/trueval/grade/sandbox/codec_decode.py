@@ -284,7 +284,7 @@ _READ: dict[int, Callable[[Decoder], Any]] = {
     c.KEYS: lambda of: dict.fromkeys(of.hashed_body()).keys(),
     c.VALUES: _values,
     c.ITEMS: lambda of: _dict(of).items(),
-    c.ITERATOR: lambda of: iter(of.body()),
+    c.ITERATOR: lambda of: c.Drained(of.body()),
     c.DEQUE: _deque,
     c.RANGE: _range,
     c.SLICE: _slice,

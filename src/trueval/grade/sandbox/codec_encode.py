@@ -167,7 +167,7 @@ class Encoder:
         """Append the name of the value's type, and nothing else of it."""
         name = name_of(value)
         if self.strict:
-            raise c.NotData(f"an argument of type {name} is not data")
+            raise c.NotData(f"an argument of type {name} is not data", value)
         self.spend(c.COST_SMALL)
         self.out += token(c.OPAQUE, name)
 

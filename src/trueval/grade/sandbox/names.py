@@ -69,6 +69,11 @@ def of_alias(alias: ast.alias) -> str:
     return alias.asname or alias.name.partition(".")[0]
 
 
+def defines(node: ast.stmt) -> bool:
+    """Whether a statement imports, or defines a function or class."""
+    return isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom))
+
+
 def changes(node: ast.stmt) -> frozenset[str]:
     """Names that a statement binds, or whose value it may change: any in a call, `tree.insert(3)`.
 

@@ -23,7 +23,7 @@ class Orders:
         self.control, self.jobs = control, jobs
         self.timeout_s, self.memory_mb, self.is_full = timeout_s, memory_mb, is_full
         self._waiting: list[tuple[int, int]] = []
-        self._ended: dict[int, tuple[int, int, str]] = {}
+        self._ended: dict[int, tuple[int, int, float, str]] = {}
         self.delay = OwnDelay()
 
     def order(self, kind: bytes, number: int, value: float = 0.0) -> None:
@@ -49,8 +49,8 @@ class Orders:
             os.close(fd)
             self.stopped(number)
 
-    def stopped(self, number: int, *, is_gone: bool = False) -> tuple[int, int, str]:
-        """End a candidate: its exit status, peak memory in KiB and the zygote's reason, if any.
+    def stopped(self, number: int, *, is_gone: bool = False) -> tuple[int, int, float, str]:
+        """End a candidate: exit status, peak memory in KiB, CPU time in s, and why if it had to.
 
         `is_gone`: its socket is closed, so that it has ended by itself, or is about to.
         """
@@ -76,9 +76,9 @@ class Orders:
             ((_, _, fd),) = rights
             self._waiting.append((number, struct.unpack("i", fd)[0]))
         elif kind == wire.ENDED:
-            status, peak_kb, size = wire.END.unpack_from(message, wire.CONTROL.size)
+            status, peak_kb, cpu_s, size = wire.END.unpack_from(message, wire.CONTROL.size)
             reason = message[-size:].decode() if size else ""
-            self._ended[number] = (status, peak_kb, reason)
+            self._ended[number] = (status, peak_kb, cpu_s, reason)
         return kind, value
 
 

@@ -32,6 +32,7 @@ from trueval.grade.sandbox.zygote import patience_s
 NO_ANSWER = "its answer is no answer"
 NAP_S = 0.0003
 """How long to let answers to a batch gather: waking for each costs both sides more than it."""
+MAX_WRITE = 1 << 16
 SIGXCPU, SIGKILL = int(signal.SIGXCPU), int(signal.SIGKILL)
 POLLIN, POLLOUT = select.POLLIN, select.POLLOUT
 
@@ -68,16 +69,18 @@ class Session:
 
     def send(self, request: bytes) -> None:
         """Send a request, and wait for no reply."""
-        content = wire.packed(request)
-        while content:
+        rest = memoryview(wire.packed(request))
+        while rest:
             if self._is_slow:
                 self._watched_wait(POLLOUT)
             try:
-                content = content[os.write(self._fd, content) :]
+                rest = rest[os.write(self._fd, rest[:MAX_WRITE]) :]
             except BlockingIOError:
                 self._is_slow = True
             except OSError:
                 raise self._ended() from None
+            # One that reads little by little lets each write through.
+            self._is_slow = self._is_slow or bool(rest and self._since_asked() > self._patience_s)
 
     def ask(self, request: bytes) -> bytes:
         """The reply to a request, as the candidate wrote it. Raises `SampleOver` for want of it."""
@@ -202,7 +205,7 @@ class Session:
         os.close(self._fd)
         if not self._is_gone:
             self._is_gone = True
-            _, peak_kb, reason = self._zygote.stopped(self._number)
+            _, peak_kb, _, reason = self._zygote.stopped(self._number)
             if reason.startswith("timeout (wall)"):
                 reason = ""  # it has answered all that was asked, and what it waits for is us
             # Also where it would have passed: with more load it would have been caught at it.
@@ -216,9 +219,8 @@ class Session:
             try:
                 named = codec.dumps_args(referenced(args), referenced(kwargs))
             except (codec.NotData, RecursionError) as error:
-                if self.unshippable:
-                    text = f"unsupported value: {self.unshippable}"
-                    raise UnsupportedError(text) from None
+                if answered := getattr(error, "answered", ""):
+                    raise UnsupportedError(f"unsupported value: {answered}") from None
                 raise NotSentError(f"a test passes what is not data: {error}") from None
             return wire.CALL_WITH_REFERENCES + named
 
@@ -304,7 +306,7 @@ class Session:
 
     def _ended(self) -> SampleOver:
         """What to raise when the candidate's socket is closed, or its time is up."""
-        status, peak_kb, reason = self._zygote.stopped(self._number, is_gone=True)
+        status, peak_kb, cpu_s, reason = self._zygote.stopped(self._number, is_gone=True)
         self._is_gone = True
         code = os.waitstatus_to_exitcode(status)
         if not (self._begun or self._has_said_that_it_began()):
@@ -313,7 +315,8 @@ class Session:
         if reason:
             self.over = _over_by(reason)
             return self.over
-        if code == -SIGXCPU:  # the kernel's own count was ahead of ours
+        # The kernel's own count may be ahead of ours, and a first process can ignore its signal.
+        if code == -SIGXCPU or (code == -SIGKILL and cpu_s >= self._zygote.timeout_s):
             return self.end("timeout", "timeout (cpu): the kernel's limit", "timeout-cpu")
         if code < 0 and peak_kb > 0.8 * 1024 * self._zygote.memory_mb:
             detail = f"signal {-code} at {peak_kb // 1024} MB"

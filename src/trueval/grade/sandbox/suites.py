@@ -32,6 +32,7 @@ class Suite:
         self.answers: Answers | None = None
         self._asserts: Asserts | None = None
         self._code: CodeType | None = None
+        self._space: dict[str, Any] = {}
         self._prelude = _compiled_prelude(spec["prelude"])
         self.expectations = Expectations(self.source, {self.entry_point})
         try:
@@ -55,18 +56,22 @@ class Suite:
 
     def run(self, candidate: Proxy) -> None:
         """Run what runs here. Raises whatever it raises."""
+        if self._code is not None or self._asserts is not None:
+            self._space = self._namespace(candidate)
         if self._code is not None:
-            namespace = self._namespace(candidate)
-            exec(self._code, namespace)
-            if "check" not in namespace:
+            exec(self._code, self._space)
+            if "check" not in self._space:
                 raise HarnessError("the tests define no check(candidate)")
-            namespace["check"](candidate)
-            namespace.clear()
+            self._space["check"](candidate)
         elif self._asserts is not None:
-            self._asserts.run(self._namespace(candidate), candidate)
+            self._asserts.run(self._space, candidate)
         if self.answers is not None:
             candidate.compare(self.answers)
         candidate.settle()
+
+    def forget(self) -> None:
+        """Let go of all that the tests kept: functions of theirs would hold it, and they it."""
+        self._space.clear()
 
     def _namespace(self, candidate: Proxy) -> dict[str, Any]:
         # Some tests draw inputs: let a program meet the same ones each time.

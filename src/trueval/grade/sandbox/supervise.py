@@ -122,8 +122,8 @@ def has_ended_soon(pid: int) -> bool:
     return True
 
 
-def end(pid: int) -> tuple[int, int]:
-    """Kill a candidate and its process group; its exit status, and its peak memory in KiB."""
+def end(pid: int) -> tuple[int, int, float]:
+    """Kill a candidate and its group; exit status, peak memory in KiB, and CPU time in seconds."""
     if not syscalls.NR:
         return _end_elsewhere(pid)
     # By the bare calls: those of `os` look much up, which each candidate's fork then pays for.
@@ -131,16 +131,18 @@ def end(pid: int) -> tuple[int, int]:
     raw(_KILL, pid, SIGKILL, 0, 0, 0, 0)
     if raw(_WAIT4, pid, _STATUS_AT, 0, _USAGE_AT, 0, 0) < 0:
         raise syscalls.failed(_WAIT4)
-    return _STATUS[0], _USAGE[_MAXRSS]
+    cpu_s = _USAGE[0] + _USAGE[2] + (_USAGE[1] + _USAGE[3]) / 1e6
+    return _STATUS[0], _USAGE[_MAXRSS], cpu_s
 
 
-def _end_elsewhere(pid: int) -> tuple[int, int]:
+def _end_elsewhere(pid: int) -> tuple[int, int, float]:
     for target in (-pid, pid):
         with contextlib.suppress(OSError):
             os.kill(target, SIGKILL)
     _, status, usage = os.wait4(pid, 0)
     # Linux counts in KiB, macOS in bytes.
-    return status, usage.ru_maxrss // (1 if sys.platform == "linux" else 1024)
+    peak_kb = usage.ru_maxrss // (1 if sys.platform == "linux" else 1024)
+    return status, peak_kb, usage.ru_utime + usage.ru_stime
 
 
 def end_stragglers(keep: Collection[int]) -> None:

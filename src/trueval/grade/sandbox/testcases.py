@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 MODULE = "__test__"
 NO_TESTS = b"N"
-WITH_MOCK = b"m"
-"""Starts the request when the tests use `unittest.mock`, whose import takes longer."""
 _PROGRAM_FILE = "<program>"
 
 
@@ -31,10 +29,12 @@ def run(line: Line, request: bytes, compiled: Callable[[bytes], CodeType]) -> No
     """Run the program, then its test cases, and report with the secret. Never returns."""
     import unittest
 
-    if request[:1] == WITH_MOCK:
+    with_mock, may_skip = bool(request[0] & 1), bool(request[0] & 2)
+    if with_mock:
         import unittest.mock
     # All of it before the program is here, and in names that only this call has.
-    machinery, result = _Machinery(), _result(unittest.TestResult)
+    vars(unittest.case)["_ShouldStop"] = ()  # raised, it would end a test as passed
+    machinery, result = _Machinery(), _result(unittest.TestResult, may_skip)
     load, suite, case = unittest.TestLoader(), unittest.TestSuite(), unittest.TestCase
     module = sys.modules[MODULE] = type(sys)(MODULE)
     line.receive()
@@ -57,6 +57,13 @@ def run(line: Line, request: bytes, compiled: Callable[[bytes], CodeType]) -> No
     official.report(line, outcome)
 
 
+def asked_of(test: str) -> bytes:
+    """What begins the request: whether the tests use `unittest.mock`, which takes longer to import,
+    and whether they may skip anything.
+    """
+    return bytes(((("mock" in test) + 2 * ("skip" in test.lower())),))
+
+
 _NOTHING_RAN = NO_TESTS + b"no test of the suite ran"
 
 
@@ -72,8 +79,11 @@ def _made_since(before: dict[str, Any], module: ModuleType, case: type) -> list[
     ]
 
 
-def _result(base: Any) -> Any:
-    """A test result that keeps the first failure, as an outcome, and stops at it."""
+def _result(base: Any, may_skip: bool) -> Any:
+    """A test result that keeps the first failure, as an outcome, and stops at it.
+
+    Where tests that speak of no skip are skipped, the program did it.
+    """
 
     class Result(base):  # type: ignore[misc]
         outcome = b""
@@ -103,7 +113,9 @@ def _result(base: Any) -> Any:
 
         def addSkip(self, test: Any, reason: str) -> None:  # noqa: ARG002
             raised = sys.exc_info()[1]
-            if raised is not None and _PROGRAM_FILE in official.files_of(raised):
+            if raised is not None and not (
+                may_skip and _PROGRAM_FILE not in official.files_of(raised)
+            ):
                 self.fails(official.described(raised, is_wrong=False))
 
         def fails(self, outcome: bytes) -> None:

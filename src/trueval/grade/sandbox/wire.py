@@ -29,8 +29,9 @@ FORKED, ENDED, READY, FAILED = b"F", b"E", b"I", b"!"
 CONTROL = struct.Struct("<cId")
 """Kind, number of the candidate, and a value: seconds waited, or 1 for a candidate alone, or for
 one to STOP whose socket is closed."""
-END = struct.Struct("<iqB")
-"""After an ENDED: exit status as `wait` gives it, peak memory in KiB, length of the reason."""
+END = struct.Struct("<iqdB")
+"""After an ENDED: exit status as `wait` gives it, peak memory in KiB, CPU time in seconds, and the
+length of the reason."""
 
 
 def packed(content: bytes) -> bytes:

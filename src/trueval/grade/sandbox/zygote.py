@@ -51,8 +51,9 @@ class Zygote:
 
     def serve(self) -> None:
         """Fork, watch and end candidates until the checker is gone."""
-        self._fork_ahead()
         while True:
+            # From here alone: how deep a candidate may recurse counts from where it was forked.
+            self._fork_ahead()
             kind, number, value = self._next_order()
             if kind == wire.STOP:
                 self._end(number, "", is_gone=bool(value))
@@ -62,8 +63,11 @@ class Zygote:
                 self._only_one_alone()
 
     def _next_order(self) -> tuple[bytes, int, float]:
-        """The checker's next order; while it waits for one, a watched candidate's time runs."""
-        while self._watch is not None:
+        """The checker's next order; while it waits for one, a watched candidate's time runs.
+
+        If it ends that candidate it gives none.
+        """
+        if self._watch is not None:
             if self._watch.until_order(self._control.fileno()):
                 self._watch.close()
                 self._watch = None
@@ -71,6 +75,7 @@ class Zygote:
                 watch, self._watch = self._watch, None
                 watch.close()
                 self._end(watch.number, watch.reason)
+                return wire.READY, 0, 0.0
         order = self._control.recv(wire.CONTROL.size)
         if not order:
             raise CheckerGoneError
@@ -85,21 +90,23 @@ class Zygote:
             )
 
     def _end(self, number: int, reason: str, *, is_gone: bool = False) -> None:
-        """End a candidate and all that it started, say how it ended, and fork another ahead."""
+        """End a candidate and all that it started, and say how it ended."""
         if number not in self._alive:
             return  # it ended, and that was told, before the order came
         pid, answers = self._alive.pop(number)
         os.close(answers)
         if is_gone and not supervise.has_ended_soon(pid):
             reason = "socket: closed by the program"
-        status, peak_kb = supervise.end(pid)
+        status, peak_kb, cpu_s = supervise.end(pid)
         self._clean_up()
         text = reason.encode()[:200]
-        self._tell(wire.ENDED, number, 0.0, wire.END.pack(status, peak_kb, len(text)) + text)
+        how = wire.END.pack(status, peak_kb, cpu_s, len(text)) + text
+        self._tell(wire.ENDED, number, 0.0, how)
         self._alone = False
-        self._fork_ahead()
 
     def _fork_ahead(self) -> None:
+        if self._alone:
+            return
         # At level `bare` a candidate could kill one that waits, and spoil what is not its own.
         most, least = (1, 0) if self._jail.level == "bare" else (AHEAD, REFILL)
         if len(self._alive) <= least:
