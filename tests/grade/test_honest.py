@@ -206,6 +206,14 @@ async def test_an_answer_that_cannot_be_passed_on_is_a_verdict(
     assert (result.verdict, result.cause) == ("error", "unsupported-value")
 
 
+async def test_an_iterator_is_shown_as_one(grader: FunctionalGrader) -> None:
+    result = await grade(
+        grader, "def f(): return [map(int, '1')]", check("assert candidate() == [1]")
+    )
+    assert result.failing_call is not None
+    assert result.failing_call.got == "[<iterator>]"
+
+
 # --------------------------------------------------------------------------- hostile
 
 

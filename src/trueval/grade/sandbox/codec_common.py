@@ -118,6 +118,9 @@ class Drained:
     def __next__(self) -> Any:
         return next(self._items)
 
+    def __repr__(self) -> str:
+        return "<iterator>"
+
 
 class TooLarge(Opaque):
     """An answer that is over a limit of the codec; `type_name` says which."""
