@@ -161,6 +161,12 @@ async def test_asserts_with_objects_of_the_programs_own(
     assert not wrong.passed, wrong
 
 
+async def test_a_parameter_is_not_the_name_around_it(grader: FunctionalGrader) -> None:
+    tests = asserts("v = 4\nassert f(v, lambda v: v) == 4")
+    result = await grade(grader, "def f(x, g): return g(x)", tests)
+    assert result.passed, result
+
+
 # --------------------------------------------------------------------------- whose fault it is
 
 

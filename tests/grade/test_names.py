@@ -28,6 +28,10 @@ def parsed(source: str) -> ast.stmt:
         ("def g(a): return a + b", "b", "g", "g"),
         ("for i in r:\n    s.append(i)", "r s i", "i", "i s"),
         ("y = [a for a in b]", "b", "y a", "y a"),
+        ("y = f(v, lambda v, w=u: v + w)", "f v u", "y", "y f v w u"),
+        ("y = [a for a in a]", "a", "y a", "y a"),
+        ("y = {a: c for a in b for c in a if d}", "b d", "y a c", "y a c"),
+        ("def g(a: A = z) -> R:\n    c = a + b\n    return c", "A z R b", "g", "g"),
     ],
 )
 def test_names_of_a_statement(source: str, free: str, binds: str, changes: str) -> None:

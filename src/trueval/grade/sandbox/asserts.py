@@ -146,12 +146,14 @@ class Asserts:
         calls = _calls(node, self._entry)
         inside = frozenset[str]().union(*map(names.free, calls))
         step.calls_there = bool(inside & foreign)
-        outside = names.free(_without(node, self._entry)) & foreign
+        rest = _without(node, self._entry)
+        outside, around = names.free(rest) & foreign, names.of_inner_scopes(rest)
         if outside:
             name = min(outside)
             raise BadTestError(f"an assert needs {name!r}, which neither it nor the tests define")
         step.here = _compiled(_Truths(self._entry).visit(copy.deepcopy(node)))
-        if isinstance(node, ast.Assert) and not any(_inner(call, node) for call in calls):
+        # A call that takes names of a scope which it stands in makes no sense alone.
+        if isinstance(node, ast.Assert) and not inside & around:
             with contextlib.suppress(ValueError):  # an integer that Python does not write
                 step.there = _compiled(_Remote(self._entry).visit(copy.deepcopy(node)))
             step.needs = self._needed(inside, place)
@@ -268,11 +270,6 @@ def _imports_for(wanted: set[str], solution: ast.Module) -> Iterator[ast.stmt]:
                     yield single
     for name in sorted(wanted & sys.stdlib_module_names):
         yield ast.fix_missing_locations(ast.Import([ast.alias(name)], lineno=1, col_offset=0))
-
-
-def _inner(call: ast.Call, statement: ast.stmt) -> bool:
-    """Whether a call takes names of a scope that it stands in: alone it makes no sense."""
-    return bool(names.free(call) & names.of_inner_scopes(statement))
 
 
 def _calls(node: ast.AST, entry: str) -> list[ast.Call]:

@@ -14,11 +14,28 @@ _SCOPES = (*_FUNCTIONS, ast.Lambda)
 
 def free(node: ast.AST) -> frozenset[str]:
     """Names that it takes from around it."""
-    return frozenset(
-        part.id
-        for part in ast.walk(node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
-    ) - of_inner_scopes(node)
+    match node:
+        case ast.Name(id=name, ctx=ast.Load()):
+            return frozenset({name})
+        case ast.Lambda(args=args, body=body):
+            return free(args) | (free(body) - _parameters(args))
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            own = _parameters(node.args) | bound_by(node.body)
+            outside = [node.args, *node.decorator_list, *filter(None, [node.returns])]
+            return _free_in(outside) | (_free_in(node.body) - own)
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            first, targets = node.generators[0], (part.target for part in node.generators)
+            own = frozenset(name for target in targets for name in _named(target))
+            return free(first.iter) | (_free_in(ast.iter_child_nodes(node)) - own)
+    return _free_in(ast.iter_child_nodes(node))
+
+
+def _free_in(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    return frozenset[str]().union(*map(free, nodes))
+
+
+def _parameters(args: ast.arguments) -> frozenset[str]:
+    return frozenset(part.arg for part in ast.walk(args) if isinstance(part, ast.arg))
 
 
 def of_inner_scopes(node: ast.AST) -> frozenset[str]:
@@ -28,7 +45,7 @@ def of_inner_scopes(node: ast.AST) -> frozenset[str]:
         if isinstance(part, ast.comprehension):
             found |= _named(part.target)
         elif isinstance(part, _SCOPES):
-            found |= {name.arg for name in ast.walk(part.args) if isinstance(name, ast.arg)}
+            found |= _parameters(part.args)
             if isinstance(part, _FUNCTIONS):
                 found |= {
                     name.id
