@@ -184,8 +184,9 @@ async def test_a_prompt_that_does_not_run_gives_what_it_can(grader: FunctionalGr
         (check("assert candidate(1)", before="import no_such_module"), "no_such_module"),
         (check("x = []\nx.append(x)\ncandidate(x)"), "what is not data"),
         (asserts("assert f(300) == " + "+".join(["1"] * 2000)), "do not compile"),
+        (asserts(f"n = 0x{'f' * 4000}\nassert f(Mine(n))"), "cannot be sent"),
     ],
-    ids=["a module is missing", "a list holds itself", "too deep"],
+    ids=["a module is missing", "a list holds itself", "too deep", "too long a number"],
 )
 async def test_what_is_wrong_with_the_tests_is_no_verdict(
     grader: FunctionalGrader, tests: Reference, named: str

@@ -66,8 +66,11 @@ class Step:
 
     @property
     def source(self) -> str:
-        """Its text. Raises `ValueError` for an integer that Python does not write in decimals."""
-        return ast.unparse(self.node)
+        """Its text. Raises `HarnessError` for an integer that Python does not write in decimals."""
+        try:
+            return ast.unparse(self.node)
+        except ValueError as error:
+            raise HarnessError(f"a statement of the test cannot be sent: {error}") from None
 
 
 class Asserts:
@@ -91,13 +94,14 @@ class Asserts:
         self._steps = [
             Step(node, names.free(node), names.binds(node), names.changes(node)) for node in body
         ]
-        self._given = known - names.bound_by(body)
+        made = names.bound_by(body)
+        self._given = known - made
         """What is on both sides without a statement of the test."""
         self._held = known | names.imported(body)
         """What nothing of the program's own is put into."""
         self._kept = frozenset[str]().union(*(self._compared(s.node) for s in self._steps))
         """What answers are compared with: its value is made here alone."""
-        foreign = wanted - set[str]().union(*(step.binds for step in self._steps))
+        foreign = wanted - made
         if not any(_asserts(step.node) for step in self._steps):
             raise BadTestError("there is no assert")
         for place, step in enumerate(self._steps):

@@ -33,6 +33,7 @@ NO_ANSWER = "its answer is no answer"
 NAP_S = 0.0003
 """How long to let answers to a batch gather: waking for each costs both sides more than it."""
 MAX_WRITE = 1 << 16
+"""Bytes: after each such part it is looked at how long the reader takes."""
 SIGXCPU, SIGKILL = int(signal.SIGXCPU), int(signal.SIGKILL)
 POLLIN, POLLOUT = select.POLLIN, select.POLLOUT
 
