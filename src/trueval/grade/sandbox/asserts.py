@@ -48,6 +48,8 @@ class Step:
     """One statement of a test."""
 
     node: ast.stmt
+    rest: ast.stmt
+    """It without its calls of the entry point."""
     free: frozenset[str]
     """Names that it takes from around it."""
     binds: frozenset[str]
@@ -63,6 +65,11 @@ class Step:
     """With its calls evaluated beside the program; None where that cannot be."""
     needs: tuple[int, ...] = ()
     """Statements that have to have run beside the program before."""
+
+    @property
+    def tells(self) -> frozenset[str]:
+        """The names whose values the program learns when it is shipped: data, and made here."""
+        return frozenset() if self.is_there or names.defines(self.node) else self.binds
 
     @property
     def source(self) -> str:
@@ -92,14 +99,23 @@ class Asserts:
         self._bounds = [0, *starts, len(body)]
         """Where units begin and end; up to the first mark, statements that are in none."""
         self._steps = [
-            Step(node, names.free(node), names.binds(node), names.changes(node)) for node in body
+            Step(
+                node=node,
+                rest=_without(node, entry_point),
+                free=names.free(node),
+                binds=names.binds(node),
+                changes=names.changes(node),
+            )
+            for node in body
         ]
         made = names.bound_by(body)
         self._given = known - made
         """What is on both sides without a statement of the test."""
         self._held = known | names.imported(body)
         """What nothing of the program's own is put into."""
-        self._kept = frozenset[str]().union(*(self._compared(s.node) for s in self._steps))
+        self._kept = frozenset[str]().union(
+            *(names.free(step.rest) for step in self._steps if _asserts(step.node))
+        )
         """What answers are compared with: its value is made here alone."""
         foreign = wanted - made
         if not any(_asserts(step.node) for step in self._steps):
@@ -150,36 +166,24 @@ class Asserts:
         calls = _calls(node, self._entry)
         inside = frozenset[str]().union(*map(names.free, calls))
         step.calls_there = bool(inside & foreign)
-        rest = _without(node, self._entry)
-        outside, around = names.free(rest) & foreign, names.of_inner_scopes(rest)
-        if outside:
+        if outside := names.free(step.rest) & foreign:
             name = min(outside)
             raise BadTestError(f"an assert needs {name!r}, which neither it nor the tests define")
         step.here = _compiled(_Truths(self._entry).visit(copy.deepcopy(node)))
         # A call that takes names of a scope which it stands in makes no sense alone.
-        if isinstance(node, ast.Assert) and not inside & around:
-            with contextlib.suppress(ValueError):  # an integer that Python does not write
-                step.there = _compiled(_Remote(self._entry).visit(copy.deepcopy(node)))
+        if isinstance(node, ast.Assert) and not inside & names.of_inner_scopes(step.rest):
             step.needs = self._needed(inside, place)
-            told = {
-                name for n in step.needs if not self._steps[n].is_there for name in self._data(n)
-            }
-            if told & self._kept:
-                if step.calls_there:
-                    name = min(told & self._kept)
-                    raise BadTestError(
-                        f"{name!r} would be told to the program, and is compared with"
-                    )
-                step.there = None
+            self._place_there(step)
 
-    def _compared(self, node: ast.stmt) -> frozenset[str]:
-        """Names that an assert takes outside of its calls."""
-        return names.free(_without(node, self._entry)) if _asserts(node) else frozenset()
-
-    def _data(self, place: int) -> frozenset[str]:
-        """What a statement gives a value that is no import and no definition."""
-        node = self._steps[place].node
-        return frozenset() if names.defines(node) else self._steps[place].binds
+    def _place_there(self, step: Step) -> None:
+        """Have an assert's calls evaluated beside the program, if that tells it nothing."""
+        told = frozenset[str]().union(*(self._steps[place].tells for place in step.needs))
+        if not told & self._kept:
+            with contextlib.suppress(ValueError):  # an integer that Python does not write
+                step.there = _compiled(_Remote(self._entry).visit(copy.deepcopy(step.node)))
+        elif step.calls_there:
+            name = min(told & self._kept)
+            raise BadTestError(f"{name!r} would be told to the program, and is compared with")
 
     def _needed(self, needed: Iterable[str], before: int) -> tuple[int, ...]:
         """The statements that make what these names stand for, in their order."""
