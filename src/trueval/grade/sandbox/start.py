@@ -11,6 +11,7 @@ from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair
 from typing import Any
 
 from trueval.grade.sandbox import wipe, wire
+from trueval.grade.sandbox.hugepages import move_code
 from trueval.grade.sandbox.jail import Jail
 from trueval.grade.sandbox.rehearsal import rehearse
 from trueval.grade.sandbox.zygote import tell_and_serve
@@ -28,6 +29,7 @@ def main() -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     settings = wire.read_frame(JOBS_FD)
+    move_code()
     _warm_up(settings["packages"])
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
     pid = os.fork()
