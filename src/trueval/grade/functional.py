@@ -25,8 +25,9 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from trueval.errors import InfraError
-from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient, WorkerError
+from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient
 from trueval.grade.sandbox.endings import KILLED
+from trueval.grade.sandbox.line import WorkerError
 from trueval.grade.sandbox.queueing import LongestFirst
 from trueval.grade.sandbox.texts import MAX_LINE, one_line
 from trueval.types import VERDICTS, FailingCall, Failure, Grade, Program, Reference, Trust

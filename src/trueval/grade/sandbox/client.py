@@ -24,7 +24,8 @@ from typing import Any, cast
 
 from trueval.grade.sandbox import specs
 from trueval.grade.sandbox.clock import WALL_FACTOR_IDLE
-from trueval.grade.sandbox.wire import MAX_ANSWER_BYTES, Answer, packed, parse_answer
+from trueval.grade.sandbox.line import Line, WorkerError
+from trueval.grade.sandbox.wire import packed
 from trueval.types import Cause, Reference
 
 BOOT = Path(__file__).with_name("boot.py")
@@ -33,19 +34,6 @@ ANSWER_SLACK_S = 30.0
 """How much longer than the longest deadline a worker may take before it counts as hung."""
 MAX_KNOWN_TESTS = 4000
 """Problems whose tests a worker keeps compiled."""
-
-
-class WorkerError(Exception):
-    """A worker ended, hung, or answered something that is no answer.
-
-    `blameless`: another job was at the worker's head, so this one may be tried again freely.
-    """
-
-    def __init__(self, message: str, *, blameless: bool = False) -> None:
-        super().__init__(message)
-        self.blameless = blameless
-        self.out_of_time = False
-        """The checker ended itself, as comparing the answers took too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +84,7 @@ class WorkerClient:
         self.facts: Mapping[str, Any] = {}
         """What keeps samples apart here, once it runs: `level` and the mechanisms."""
         self._process: subprocess.Popen[bytes] | None = None
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._folder = ""
         self._known: set[str] = set()
         self._starting = asyncio.Lock()
@@ -130,11 +118,8 @@ class WorkerClient:
             await self.start()
         line = self._line
         assert line is not None
-        longest_s = 2 * (self.limits.timeout_s * WALL_FACTOR_IDLE + ANSWER_SLACK_S)
-        answer = line.send(self._request(job))
-        watchdog = line.loop.call_later(longest_s, line.fail, "it does not answer")
         try:
-            found = await answer
+            found = await line.send(self._request(job))
         except WorkerError as error:
             if self._line is line:
                 error.out_of_time = await self._exit_code() == -signal.SIGVTALRM
@@ -146,8 +131,6 @@ class WorkerClient:
             if self._line is line:
                 self.kill()
             raise
-        finally:
-            watchdog.cancel()
         return Outcome(
             verdict=found.verdict,
             detail=found.detail,
@@ -202,7 +185,8 @@ class WorkerClient:
             )
         loop = asyncio.get_running_loop()
         ours.setblocking(False)
-        _, self._line = await loop.create_unix_connection(_Line, sock=ours)
+        longest_s = 2 * (self.limits.timeout_s * WALL_FACTOR_IDLE + ANSWER_SLACK_S)
+        _, self._line = await loop.create_unix_connection(lambda: Line(longest_s), sock=ours)
         first = await self._line.send(packed(marshal.dumps(self._settings())))
         if first.verdict != "ready":
             raise WorkerError(first.detail)
@@ -242,71 +226,6 @@ class WorkerClient:
             self._known.add(key)
             content["tests"] = specs.spec(reference)
         return packed(marshal.dumps(content))
-
-
-class _Line(asyncio.Protocol):
-    """The connection to a worker: requests go out, answers come back in the same order."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.open = True
-        self._inbox = b""
-        self._waiting: list[asyncio.Future[Answer]] = []
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Part of asyncio's protocol."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Part of asyncio's protocol: give each complete answer to whoever waits for it."""
-        inbox = self._inbox + data if self._inbox else data
-        while len(inbox) >= 4:
-            end = 4 + int.from_bytes(inbox[:4], "big")
-            if end > 4 + MAX_ANSWER_BYTES:
-                return self.fail("an answer that is too long")
-            if len(inbox) < end:
-                break
-            self._answer(inbox[4:end])
-            inbox = inbox[end:]
-        self._inbox = inbox
-        return None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Part of asyncio's protocol."""
-        self.fail(f"it ended: {exc}" if exc else "it ended")
-
-    def send(self, request: bytes) -> asyncio.Future[Answer]:
-        """Send one request; the answer to come."""
-        answer: asyncio.Future[Answer] = self.loop.create_future()
-        if not self.open or self._transport is None:
-            answer.set_exception(WorkerError("a grading worker failed: it ended"))
-        else:
-            self._waiting.append(answer)
-            self._transport.write(request)
-        return answer
-
-    def fail(self, why: str) -> None:
-        """Close, and let all who wait know."""
-        self.open = False
-        if self._transport is not None:
-            self._transport.abort()
-        waiting, self._waiting = self._waiting, []
-        for place, answer in enumerate(waiting):
-            if not answer.done():
-                message = f"a grading worker failed: {why}"
-                answer.set_exception(WorkerError(message, blameless=place > 0))
-
-    def _answer(self, content: bytes) -> None:
-        try:
-            found = parse_answer(content)
-            answer = self._waiting.pop(0)
-        except (ValueError, IndexError):
-            return self.fail("an answer that is no answer")
-        if not answer.done():
-            answer.set_result(found)
-        return None
 
 
 def _scratch_folder() -> str:

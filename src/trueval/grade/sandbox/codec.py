@@ -129,6 +129,15 @@ def _has_few_items(args: tuple[Any, ...], kwargs: dict[str, Any], most: int) -> 
     Marshal goes every way there is to an item, and has no end of `a = []; a += [a, a]`. Here each
     way counts as well, but what is too much is found before it is walked.
     """
+    for arg in args:  # first of all what most arguments are: atoms, and lists of them
+        kind = type(arg)
+        if kind in _ATOMS:
+            continue
+        if not (kind is list and len(arg) <= most and _ATOMS.issuperset(map(type, arg))):
+            break
+    else:
+        if not kwargs:
+            return True
     level: list[Any] = [*args, *kwargs.values()]
     for _ in range(MAX_DEPTH + 2):
         inner = [item for item in level if type(item) not in _LEAVES]

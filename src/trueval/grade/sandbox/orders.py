@@ -10,7 +10,8 @@ from typing import Any
 from trueval.grade.sandbox import wire
 from trueval.grade.sandbox.clock import OwnDelay
 
-CONTROL_BYTES = 4096
+CONTROL_BYTES, RIGHTS_BYTES = 4096, 128
+"""Room for a message, and for the descriptors that come with it."""
 
 
 class Orders:
@@ -68,13 +69,13 @@ class Orders:
         return number in self._ended
 
     def _hear(self) -> tuple[bytes, float]:
-        message, rights, _, _ = self.control.recvmsg(CONTROL_BYTES, 64)
+        message, rights, _, _ = self.control.recvmsg(CONTROL_BYTES, RIGHTS_BYTES)
         if not message:
             os._exit(3)  # the grader starts both anew, and has this job done again
         kind, number, value = wire.CONTROL.unpack_from(message)
         if kind == wire.FORKED:
-            ((_, _, fd),) = rights
-            self._waiting.append((number, struct.unpack("i", fd)[0]))
+            ((_, _, fds),) = rights
+            self._waiting += enumerate(struct.unpack(f"{len(fds) // 4}i", fds), number)
         elif kind == wire.ENDED:
             status, peak_kb, cpu_s, size = wire.END.unpack_from(message, wire.CONTROL.size)
             reason = message[-size:].decode() if size else ""

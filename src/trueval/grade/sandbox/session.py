@@ -11,8 +11,8 @@ import os
 import select
 import signal
 import threading
-import time
 from collections.abc import Iterator
+from time import monotonic, sleep
 from typing import Any
 
 from trueval.grade.sandbox import codec, raising, wire
@@ -53,7 +53,8 @@ class Session:
         self._zygote, self._number, self._fd = zygote, number, fd
         self._begun = self._is_gone = self._is_slow = False
         self._patience_s = patience_s(zygote.timeout_s)
-        self._asked_at = self._delay_then = 0.0
+        self._delay_seen = zygote.delay()
+        """For how long we had no core, when last we looked: that costs more than the time does."""
         self._ask_now()
         self.waited_s = 0.0
         """Time in which the candidate had the word."""
@@ -70,7 +71,21 @@ class Session:
 
     def send(self, request: bytes) -> None:
         """Send a request, and wait for no reply."""
-        rest = memoryview(wire.packed(request))
+        message = wire.packed(request)
+        if not self._is_slow and len(message) <= MAX_WRITE:
+            try:
+                sent = os.write(self._fd, message)
+            except BlockingIOError:
+                sent = 0
+                self._is_slow = True
+            except OSError:
+                raise self._ended() from None
+            if sent == len(message):
+                return
+            message = message[sent:]
+        self._send_in_parts(memoryview(message))
+
+    def _send_in_parts(self, rest: memoryview) -> None:
         while rest:
             if self._is_slow:
                 self._watched_wait(POLLOUT)
@@ -159,7 +174,7 @@ class Session:
         # The candidate goes on while its answers are compared here. Only waiting counts.
         self._ask_now()
         if self._begun:
-            time.sleep(NAP_S)
+            sleep(NAP_S)
         data = self._read(most)
         if not self._begun:
             data = self._without_begun(data)
@@ -167,15 +182,16 @@ class Session:
         return data
 
     def _ask_now(self) -> None:
-        self._asked_at, self._delay_then = time.monotonic(), self._zygote.delay()
+        self._asked_at, self._delay_then = monotonic(), self._delay_seen
 
     def _since_asked(self) -> float:
         """Seconds in which the candidate had the word."""
-        waited_s = time.monotonic() - self._asked_at
+        waited_s = monotonic() - self._asked_at
         if waited_s > self._patience_s:
             # Its answer may have lain there while we had no core to read it on.
-            waited_s -= self._zygote.delay() - self._delay_then
-        return max(0.0, waited_s)
+            self._delay_seen = self._zygote.delay()
+            waited_s = max(0.0, waited_s - (self._delay_seen - self._delay_then))
+        return waited_s
 
     def _note_wait(self) -> None:
         self.waited_s += self._since_asked()
@@ -235,8 +251,9 @@ class Session:
         return value
 
     def _reply(self) -> bytes:
-        first = self._read(65536)
-        data: bytes | bytearray = first if self._begun else self._without_begun(first)
+        data: bytes | bytearray = self._read(65536)
+        if not self._begun:
+            data = self._without_begun(bytes(data))
         while True:
             if len(data) >= 4:
                 end = 4 + int.from_bytes(data[:4], "big")
@@ -248,6 +265,8 @@ class Session:
                     raise self.end("crashed", NO_ANSWER, "protocol")
                 if isinstance(data, bytes):
                     data = bytearray(data)
+            # Bytes that come one by one wake us each, and are no answer.
+            self._is_slow = self._is_slow or self._since_asked() > self._patience_s
             data += self._read(1 << 18)
 
     def _without_begun(self, data: bytes) -> bytes:
@@ -270,8 +289,6 @@ class Session:
                 data = b""
             if not data:
                 raise self._ended()
-            # Bytes that come one by one wake us each, and are no answer.
-            self._is_slow = self._is_slow or self._since_asked() > self._patience_s
             return data
 
     def _watched_wait(self, event: int) -> None:

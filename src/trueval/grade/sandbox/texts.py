@@ -14,6 +14,8 @@ MAX_BITS = 4000
 
 def one_line(text: str, most: int = MAX_LINE) -> str:
     """`text` with everything escaped that is not printable, cut to `most` characters."""
+    if len(text) <= most and text.isprintable():
+        return text
     shown = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text[: most + 1]

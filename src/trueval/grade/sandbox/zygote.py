@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from trueval.grade.sandbox import candidate, supervise, syscalls, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trueval.grade.sandbox.jail import Jail
 
 SCM_RIGHTS = 1
@@ -137,14 +139,15 @@ class Zygote:
         # itself off, and none of those before it: what a candidate closes is closed.
         pairs = [self._pair() for _ in range(count)]
         pids = self._forked([theirs for _, theirs in pairs], alone)
-        for place, (ours, theirs) in enumerate(pairs):
-            if place < len(pids):
+        for ours, theirs in pairs[len(pids) :]:
+            os.close(ours)
+            os.close(theirs)
+        if pids:
+            ends = [ours for ours, _ in pairs[: len(pids)]]
+            self._tell(wire.FORKED, self._made + 1, float(alone), b"", ends)
+            for pid, ours in zip(pids, ends, strict=True):
                 self._made += 1
-                self._tell(wire.FORKED, self._made, float(alone), b"", ours)
-                self._alive[self._made] = pids[place], ours
-            else:
-                os.close(ours)
-                os.close(theirs)
+                self._alive[self._made] = pid, ours
         if not self._alive:
             raise OSError("fork: no more processes")
 
@@ -178,11 +181,14 @@ class Zygote:
         return ours.detach(), theirs.detach()
 
     def _tell(
-        self, kind: bytes, number: int, value: float, more: bytes = b"", fd: int | None = None
+        self, kind: bytes, number: int, value: float, more: bytes = b"", fds: Sequence[int] = ()
     ) -> None:
         message = wire.CONTROL.pack(kind, number, value) + more
-        rights = [] if fd is None else [(SOL_SOCKET, SCM_RIGHTS, struct.pack("i", fd))]
-        self._control.sendmsg([message], rights)
+        if not fds:
+            self._control.send(message)
+            return
+        rights = struct.pack(f"{len(fds)}i", *fds)
+        self._control.sendmsg([message], [(SOL_SOCKET, SCM_RIGHTS, rights)])
 
 
 def tell_and_serve(jail: Jail, control: Any, settings: dict[str, Any]) -> NoReturn:
