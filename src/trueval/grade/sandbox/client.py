@@ -25,10 +25,10 @@ from typing import Any, cast
 from trueval.grade.sandbox import specs
 from trueval.grade.sandbox.clock import WALL_FACTOR_IDLE
 from trueval.grade.sandbox.line import Line, WorkerError
+from trueval.grade.sandbox.sources import BOOT, first_frames
 from trueval.grade.sandbox.wire import packed
 from trueval.types import Cause, Reference
 
-BOOT = Path(__file__).with_name("boot.py")
 START_TIMEOUT_S = 30.0
 ANSWER_SLACK_S = 30.0
 """How much longer than the longest deadline a worker may take before it counts as hung."""
@@ -187,7 +187,7 @@ class WorkerClient:
         ours.setblocking(False)
         longest_s = 2 * (self.limits.timeout_s * WALL_FACTOR_IDLE + ANSWER_SLACK_S)
         _, self._line = await loop.create_unix_connection(lambda: Line(longest_s), sock=ours)
-        first = await self._line.send(packed(marshal.dumps(self._settings())))
+        first = await self._line.send(first_frames(self._settings()))
         if first.verdict != "ready":
             raise WorkerError(first.detail)
         self.facts = ast.literal_eval(first.detail)

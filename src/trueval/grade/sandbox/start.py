@@ -8,7 +8,7 @@ import os
 import site
 import sys
 from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trueval.grade.sandbox import wipe, wire
 from trueval.grade.sandbox.hugepages import move_code
@@ -16,19 +16,18 @@ from trueval.grade.sandbox.jail import Jail
 from trueval.grade.sandbox.rehearsal import rehearse
 from trueval.grade.sandbox.zygote import tell_and_serve
 
+if TYPE_CHECKING:
+    from trueval.grade.sandbox.sent import Sent
+
 JOBS_FD = 3
 
 
-def main() -> None:
-    """Fork the zygote while there is nothing to know, then serve jobs until their socket closes.
-
-    The first frame holds the settings.
-    """
+def main(settings: dict[str, Any], sent: Sent) -> None:
+    """Fork the zygote while there is nothing to know, then serve jobs until their socket closes."""
     os.dup2(0, JOBS_FD)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    settings = wire.read_frame(JOBS_FD)
     move_code()
     _warm_up(settings["packages"])
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
@@ -37,7 +36,7 @@ def main() -> None:
         try:
             os.close(JOBS_FD)
             ours.close()
-            _forget_ourselves()
+            _forget_ourselves(sent)
             tell_and_serve(Jail(settings), theirs, settings)
         finally:
             os._exit(1)
@@ -92,8 +91,10 @@ def _warm_up(packages: dict[str, str]) -> None:
     sys.path[:] = [folder for folder in sys.path if folder != __file__.rpartition("/")[0]]
 
 
-def _forget_ourselves() -> None:
+def _forget_ourselves(sent: Sent) -> None:
     """Leave no trace of ours for a program to import."""
+    sys.meta_path.remove(sent)
+    sent.forget()
     for name in [name for name in sys.modules if name.partition(".")[0] == "trueval"]:
         del sys.modules[name]
     sys.modules["__main__"] = type(sys)("__main__")

@@ -6,7 +6,6 @@ compiler. Importing this is safe on any system; calling is for Linux alone.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import sys
@@ -127,10 +126,14 @@ def call(name: str, *arguments: int) -> int:
     return result
 
 
+# Looked up now: to find it, a zygote would read in 300 KB of libraries.
+_malloc_trim: Callable[[int], int] | None = getattr(_libc, "malloc_trim", None)
+
+
 def trim() -> None:
     """Give memory that is free back to the system: a fork copies no entries for it."""
-    with contextlib.suppress(AttributeError):  # the C library is another than glibc
-        _libc.malloc_trim(0)
+    if _malloc_trim is not None:  # the C library is glibc
+        _malloc_trim(0)
 
 
 def prctl(option: int, value: int, third: int = 0) -> int:
