@@ -81,7 +81,9 @@ class FunctionalGrader:
     async def open(self) -> Mapping[str, Any]:
         """Start the workers. Raises `InfraError` when one cannot be started."""
         if not self._clients:
-            self._clients = [WorkerClient(self._limits) for _ in range(self.concurrency)]
+            self._clients = [
+                WorkerClient(replace(self._limits, core=core)) for core in self._cores()
+            ]
             try:
                 await asyncio.gather(*(client.start() for client in self._clients))
             except WorkerError as error:
@@ -105,6 +107,18 @@ class FunctionalGrader:
             "python": platform.python_version(),
             "platform": platform.system(),
         }
+
+    def _cores(self) -> list[int | None]:
+        """The core of each worker, if they are to have them all; else None, for any.
+
+        None with `background` too: which cores nobody else wants changes all the time.
+        """
+        if not hasattr(os, "sched_getaffinity"):  # not Linux
+            return [None] * self.concurrency
+        cores = sorted(os.sched_getaffinity(0))
+        if self._limits.background or self.concurrency < len(cores):
+            return [None] * self.concurrency
+        return [cores[place % len(cores)] for place in range(self.concurrency)]
 
     async def grade(
         self, program: Program, reference: Reference, *, alone: bool = False

@@ -49,6 +49,9 @@ class Limits:
     packages: tuple[str, ...] = ()
     """Installed packages that samples may import, beside the standard library."""
     scratch_mb: int = 16
+    core: int | None = None
+    """The one that the worker and its samples run on; None for any. Its processes take turns more
+    than they run side by side, and to wake one on the same core costs least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +210,7 @@ class WorkerClient:
             "read": (),
             "scratch": self._scratch,
             "scratch_mb": self.limits.scratch_mb,
+            "core": self.limits.core,
         }
 
     def _request(self, job: Job) -> bytes:

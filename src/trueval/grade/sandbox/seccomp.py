@@ -49,8 +49,9 @@ _NOT_IN_A_THREAD = 0x4000 | 0x2000 | 0x8000 | 0x7E020000 | 0x80
 OWN_PID = -1
 """Stands for the process id of the candidate, filled in when the filter is installed."""
 
-_Condition = tuple[int, int, tuple[int, ...]]
-# name -> (argument, mask, values)...: allowed when each masked argument is one of its values.
+_Condition = tuple[int, int, tuple[int, ...] | range]
+# name -> (argument, mask, values)...: allowed when each masked argument is one of its values. A
+# `range` of them takes two lines, and has no step.
 # The kernel reads no more than the low half of any of these.
 CONDITIONS: dict[str, tuple[_Condition, ...]] = {
     "clone": ((0, _THREAD | _NOT_IN_A_THREAD, (_THREAD,)),),
@@ -59,8 +60,8 @@ CONDITIONS: dict[str, tuple[_Condition, ...]] = {
     "tgkill": ((0, 0xFFFFFFFF, (OWN_PID,)),),
     # Every limit but that of CPU time, by which a program could have the kernel kill it: at level
     # full it has no other way to a SIGKILL, and so one is not its doing.
-    "prlimit64": ((0, 0xFFFFFFFF, (0, OWN_PID)), (1, 0xFFFFFFFF, tuple(range(1, 16)))),
-    "setrlimit": ((0, 0xFFFFFFFF, tuple(range(1, 16))),),
+    "prlimit64": ((0, 0xFFFFFFFF, (0, OWN_PID)), (1, 0xFFFFFFFF, range(1, 16))),
+    "setrlimit": ((0, 0xFFFFFFFF, range(1, 16)),),
     # Names of threads and of memory, and questions.
     "prctl": ((0, 0xFFFFFFFF, (15, 16, 3, 21, 23, 39, 0x53564D41)),),
     # Is it a terminal, how much is there to read, blocking, close-on-exec.
@@ -94,14 +95,13 @@ def _arguments_hold(conditions: tuple[_Condition, ...]) -> list[_Line]:
         lines.append((_LD, 0, 0, _ARGS_AT + 8 * argument))
         if mask != 0xFFFFFFFF:
             lines.append((_AND, 0, 0, mask))
-        # A hit skips the values that are left, and the refusal.
-        lines += [(_JEQ, left, 0, value) for left, value in zip(_down(values), values, strict=True)]
+        if isinstance(values, range):
+            lines += [(_JGE, 0, 1, values[0]), (_JGE, 0, 1, values[-1] + 1)]
+        else:  # a hit skips the values that are left, and the refusal
+            down = range(len(values), 0, -1)
+            lines += [(_JEQ, left, 0, value) for left, value in zip(down, values, strict=True)]
         lines.append((_RET, 0, 0, DENY))
     return [*lines, (_RET, 0, 0, ALLOW)]
-
-
-def _down(values: tuple[int, ...]) -> range:
-    return range(len(values), 0, -1)
 
 
 def _ranges(treated: dict[int, list[_Line]], default: int) -> list[tuple[int, list[_Line]]]:

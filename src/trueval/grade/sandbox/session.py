@@ -12,7 +12,7 @@ import select
 import signal
 import threading
 from collections.abc import Iterator
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 from trueval.grade.sandbox import codec, raising, wire
@@ -30,8 +30,6 @@ from trueval.grade.sandbox.references import referenced
 from trueval.grade.sandbox.zygote import patience_s
 
 NO_ANSWER = "its answer is no answer"
-NAP_S = 0.0003
-"""How long to let answers to a batch gather: waking for each costs both sides more than it."""
 MAX_WRITE = 1 << 16
 """Bytes: after each such part it is looked at how long the reader takes."""
 SIGXCPU, SIGKILL = int(signal.SIGXCPU), int(signal.SIGKILL)
@@ -173,8 +171,6 @@ class Session:
     def _timed_read(self, most: int) -> bytes:
         # The candidate goes on while its answers are compared here. Only waiting counts.
         self._ask_now()
-        if self._begun:
-            sleep(NAP_S)
         data = self._read(most)
         if not self._begun:
             data = self._without_begun(data)

@@ -28,6 +28,9 @@ def main(settings: dict[str, Any], sent: Sent) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
+    if settings["core"] is not None:
+        with contextlib.suppress(OSError):  # it is not ours any more: then any core will do
+            os.sched_setaffinity(0, {settings["core"]})
     move_code()
     _warm_up(settings["packages"])
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
