@@ -1,0 +1,89 @@
+"""Workers run the code that they are sent, and compile none."""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.grade.processes import workers_of
+from trueval.grade.functional import FunctionalGrader
+from trueval.grade.sandbox import client, sources
+from trueval.types import Grade, Program, Reference
+
+REFERENCE = Reference(
+    problem_id="p",
+    entry_point="f",
+    test="def check(candidate):\n    assert candidate(1) == 2\n",
+    canonical_solution="",
+)
+
+
+def test_every_module_is_there_and_says_where_it_is_from() -> None:
+    frames = sources.first_frames({"level": "full"})
+    first = 4 + int.from_bytes(frames[:4], "big")
+    assert marshal.loads(frames[4:first]).co_filename == os.fspath(sources.FOLDER / "sent.py")
+    rest = frames[first + 4 :]
+    end = 4 + int.from_bytes(rest[:4], "big")
+    settings, places = marshal.loads(rest[4:end])
+    assert settings == {"level": "full"}
+    assert {f"{name.rpartition('.')[2]}.py" for name in places} == {
+        path.name for path in sources.FOLDER.glob("*.py") if path.name != "boot.py"
+    }
+    for name, (low, high) in places.items():
+        code = marshal.loads(rest[end + low : end + high])
+        assert code.co_filename == os.fspath(sources.FOLDER / f"{name.rpartition('.')[2]}.py")
+
+
+async def test_a_worker_needs_no_source_but_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o755)
+    boot = tmp_path / "boot.py"
+    shutil.copy(sources.BOOT, boot)
+    monkeypatch.setattr(client, "BOOT", boot)
+    grader = FunctionalGrader(workers=1)
+    await grader.open()
+    try:
+        grades = await asyncio.gather(
+            grader.grade(Program(source="def f(x): return x + 1"), REFERENCE),
+            grader.grade(Program(source="def f(x): return x"), REFERENCE),
+            grader.grade(Program(source="import trueval"), REFERENCE),
+        )
+    finally:
+        await grader.close()
+    assert [grade.verdict for grade in grades if isinstance(grade, Grade)] == [
+        "passed",
+        "wrong",
+        "error",
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's cores are Linux's to tell")
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("spare", [False, True])
+async def test_workers_that_have_all_cores_have_one_each(background: bool, spare: bool) -> None:
+    cores = os.sched_getaffinity(0)
+    count = len(cores) - spare
+    if not count:
+        pytest.skip("one core cannot be spared")
+    grader = FunctionalGrader(workers=count, background=background)
+    await grader.open()
+    try:
+        found = [
+            [set(process.cpu_affinity()) for process in worker.all()]
+            for worker in workers_of(grader)
+        ]
+    finally:
+        await grader.close()
+    if background or spare:
+        assert all(theirs == cores for worker in found for theirs in worker)
+    else:
+        assert {next(iter(worker[0])) for worker in found} == cores
+        assert all(theirs == worker[0] for worker in found for theirs in worker)
+        assert all(len(worker[0]) == 1 for worker in found)
