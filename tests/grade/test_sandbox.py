@@ -22,7 +22,8 @@ import pytest_asyncio
 
 from trueval.errors import InfraError
 from trueval.grade.functional import FunctionalGrader
-from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient, WorkerError
+from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient
+from trueval.grade.sandbox.line import WorkerError
 from trueval.grade.sandbox.zygote import AHEAD
 from trueval.types import Failure, Grade, Program, Reference
 
