@@ -59,8 +59,7 @@ def main() -> None:
     os.write(say, repr(jail.describe()).encode() + b"\n")
     for code in sys.argv[3:]:
         read, write = os.pipe()
-        jail.before_fork()
-        pid = os.fork()
+        pid = jail.fork()()
         if pid == 0:
             try:
                 run(code, jail.enter(write, alone=True))

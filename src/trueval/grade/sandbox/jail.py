@@ -48,7 +48,7 @@ class Jail:
         self._kept_capabilities = 0  # only ever: to read
         self._readable = Readable(settings.get("packages", {}), settings.get("read", ()))
         self._mechanisms: dict[str, str] = {}
-        self._pid_namespaces: namespaces.PidNamespaces | None = None
+        self._has_namespaces = False
         self._ruleset: landlock.Ruleset | None = None
         self._filter: seccomp.Filter | None = None
         self._entry: Entry | None = None
@@ -90,10 +90,9 @@ class Jail:
             if self._filter is not None:
                 seccomp.Filter(seccomp.program_of_zygote()).install()
 
-    def before_fork(self) -> None:
-        """Call right before each fork: the child gets a pid namespace of its own."""
-        if self._pid_namespaces is not None:
-            self._pid_namespaces.before_fork()
+    def fork(self) -> Callable[[], int]:
+        """What forks a candidate, once `become_zygote` has returned; negative when it fails."""
+        return namespaces.fork_into_another() if self._has_namespaces else syscalls.fork
 
     def enter(self, keep_fd: int, *, alone: bool) -> int:
         """Shut this process, a candidate's, off from the rest. There is no way back.
@@ -150,7 +149,7 @@ class Jail:
         uid = namespaces.unshare(uids)
         self.uid = uid if uids else None
         self._parent_fd = _go_on_inside()
-        self._pid_namespaces = namespaces.PidNamespaces()
+        self._has_namespaces = True
         root = namespaces.Root()
         for path in self._readable.hidden():
             root.hide(path)
@@ -167,7 +166,7 @@ class Jail:
         self._mechanisms["proc"] = proc or "not mounted: parts of the host's are masked"
 
     def _choose_user(self) -> None:
-        if os.geteuid() == 0 and self._pid_namespaces is None:
+        if os.geteuid() == 0 and not self._has_namespaces:
             self.uid, self._kept_capabilities = self._user_that_can_read()
         if os.geteuid() == 0:
             with contextlib.suppress(OSError):
@@ -228,11 +227,10 @@ class Jail:
         entry.be_readable()
         if self._ruleset is not None:
             entry.restrict_files(self._ruleset)
-        if self._pid_namespaces is None:
+        if not self._has_namespaces:
             entry.end_with_the_zygote()
         if self._filter is not None:
-            is_first = self._pid_namespaces is not None
-            entry.restrict_calls(self._filter, first_of_its_namespace=is_first)
+            entry.restrict_calls(self._filter, first_of_its_namespace=self._has_namespaces)
         entry.close_descriptors()  # last: until here a failure can still be told
         return entry
 
@@ -268,8 +266,7 @@ def _try(jail: Jail, why_w: int) -> NoReturn:
     try:
         jail.become_zygote((why_w,))
         os.write(why_w, (repr(jail.describe()) + _SEPARATOR).encode())
-        jail.before_fork()
-        pid = os.fork()
+        pid = jail.fork()()
         if pid == 0:
             try:
                 why_w = jail.enter(why_w, alone=True)

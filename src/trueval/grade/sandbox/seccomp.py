@@ -75,8 +75,8 @@ CONDITIONS: dict[str, tuple[_Condition, ...]] = {
 }
 
 ZYGOTES = """
-capset landlock_restrict_self pidfd_open sched_setscheduler seccomp sendmsg setns setpriority
-setresgid setresuid setsid unshare
+capset landlock_restrict_self pidfd_open sched_setscheduler seccomp sendmsg setpriority setresgid
+setresuid setsid
 """
 """What only the zygote needs, to fork a candidate and shut it off. Descriptors that were sent
 outlive their sender: they would keep a scratch full, and the kernel counts a user's together."""

@@ -45,7 +45,7 @@ class Zygote:
         self._made = 0
         self._alone = False
         self._watch: supervise.Watch | None = None
-        self._begin, self._enter = candidate.begin, jail.way_in()
+        self._begin, self._enter, self._bare_fork = candidate.begin, jail.way_in(), jail.fork()
         patience = struct.pack(
             "ll", *divmod(int(patience_s(settings["timeout_s"]) * 1e6), 1_000_000)
         )
@@ -155,21 +155,16 @@ class Zygote:
         """The processes of candidates at these sockets; fewer where no more are allowed here."""
         # Looked up before the fork: a child copies every page that it is the first to write to,
         # and Python writes to whatever it looks at.
-        begin, enter, before, fork = self._begin, self._enter, self._jail.before_fork, syscalls.fork
+        begin, enter, fork = self._begin, self._enter, self._bare_fork
         pids: list[int] = []
-        try:
-            for fd in sockets:
-                before()
-                pid = fork()
-                if pid == 0:
-                    begin(enter, fd, alone=alone)
-                if pid < 0:
-                    break
-                close(fd)
-                pids.append(pid)
-        except OSError:
-            if not (pids or self._alive):
-                raise
+        for fd in sockets:
+            pid = fork()
+            if pid == 0:
+                begin(enter, fd, alone=alone)
+            if pid < 0:
+                break
+            close(fd)
+            pids.append(pid)
         return pids
 
     def _pair(self) -> tuple[int, int]:
