@@ -33,7 +33,7 @@ class Exchange:
         self._zygote, self._number, self._fd = zygote, number, fd
         self._begun = self._is_gone = self._is_slow = False
         self._patience_s = patience_s(zygote.timeout_s)
-        self._delay_seen = zygote.delay()
+        self._delay_seen, self._looked_at = zygote.delay(), monotonic()
         """For how long we had no core, when last we looked: that costs more than the time does."""
         self._ask_now()
         self.waited_s = 0.0
@@ -102,14 +102,20 @@ class Exchange:
         return data
 
     def _ask_now(self) -> None:
-        self._asked_at, self._delay_then = monotonic(), self._delay_seen
+        self._asked_at = monotonic()
+        if self._asked_at - self._looked_at > self._patience_s:
+            self._look()
+        self._delay_then = self._delay_seen
+
+    def _look(self) -> None:
+        self._delay_seen, self._looked_at = self._zygote.delay(), monotonic()
 
     def _since_asked(self) -> float:
         """Seconds in which the candidate had the word."""
         waited_s = monotonic() - self._asked_at
         if waited_s > self._patience_s:
             # Its answer may have lain there while we had no core to read it on.
-            self._delay_seen = self._zygote.delay()
+            self._look()
             waited_s = max(0.0, waited_s - (self._delay_seen - self._delay_then))
         return waited_s
 

@@ -1,6 +1,6 @@
 """Moves the interpreter's code into huge pages, of which a fork takes two or three along.
 
-A fork does not take pages of files along: each child comes to some forty parts of the interpreter
+A fork does not take pages of files along: each child comes to some 25 parts of the interpreter
 anew, and pays for each. A copy of the code in anonymous huge pages is there from the start, and
 costs the fork an entry a page of 2 MB. What is moved keeps its address and its content. The way is
 known from Intel's iodlr ("Runtime Performance Optimization Blueprint: Large Code Pages"), and from
@@ -14,13 +14,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import contextmanager
 
 from trueval.grade.sandbox import syscalls
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SIZE = 2 * 1024 * 1024
 MACHINES = ("x86_64",)
@@ -88,23 +83,27 @@ def _works(start: int, end: int) -> bool:
 
 def _move(start: int, end: int) -> None:
     size = end - start
-    with _room(size) as copy:
+    copy = _room(size)
+    try:
         syscalls.call("madvise", copy, size, _HUGE)
         ctypes.memmove(copy, start, size)
         syscalls.call("mprotect", copy, size, _READ | _EXEC)
         # One system call: what it returns to is the same code again.
         syscalls.call("mremap", copy, size, size, _MAY_MOVE | _FIXED, start)
+    except OSError:
+        syscalls.call("munmap", copy, size)
+        raise
 
 
-@contextmanager
-def _room(size: int) -> Iterator[int]:
-    """Address of so many bytes that begin a huge page. What is left of them at the end goes."""
-    whole = size + SIZE
-    low = syscalls.call("mmap", 0, whole, _READ | _WRITE, _PRIVATE_ANONYMOUS, -1, 0)
-    try:
-        yield -(-low // SIZE) * SIZE
-    finally:
-        syscalls.call("munmap", low, whole)
+def _room(size: int) -> int:
+    """Address of so many fresh bytes, which begin a huge page."""
+    low = syscalls.call("mmap", 0, size + SIZE, _READ | _WRITE, _PRIVATE_ANONYMOUS, -1, 0)
+    start = -(-low // SIZE) * SIZE
+    # The rest goes at once: later, something else may have come to lie there.
+    for rest, end in ((low, start), (start + size, low + size + SIZE)):
+        if end > rest:
+            syscalls.call("munmap", rest, end - rest)
+    return start
 
 
 def _huge_kb() -> int:

@@ -267,6 +267,8 @@ def _try(jail: Jail, why_w: int) -> NoReturn:
         jail.become_zygote((why_w,))
         os.write(why_w, (repr(jail.describe()) + _SEPARATOR).encode())
         pid = jail.fork()()
+        if pid < 0:
+            raise syscalls.fork_failed()
         if pid == 0:
             try:
                 why_w = jail.enter(why_w, alone=True)

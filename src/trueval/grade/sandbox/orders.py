@@ -59,9 +59,9 @@ class Orders:
             self.order(wire.STOP, number, float(is_gone))
         while number not in self._ended:
             self._hear()
-        end = self._ended[number]
-        self._ended.clear()
-        return end
+        # It stays for whoever asks again, and was interrupted: the zygote tells it once.
+        self._ended = {number: self._ended[number]}
+        return self._ended[number]
 
     def has_ended(self, number: int) -> bool:
         """Read what the zygote has to say: whether it is that this candidate ended."""

@@ -19,7 +19,8 @@ def first_frames(settings: dict[str, Any]) -> bytes:
     """What a worker begins with: how it imports, its settings, and all that it may import."""
     places, parts, end = {}, [], 0
     for path in sorted(FOLDER.glob("*.py")):
-        if path != BOOT:
+        # Copies and editors leave files such as `._wire.py` and `.#wire.py` behind.
+        if path != BOOT and path.stem.isidentifier():
             name = f"{__package__}.{path.stem}"
             code = _code(name, path)
             places[name] = (end, end + len(code))

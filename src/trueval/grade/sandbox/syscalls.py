@@ -93,6 +93,13 @@ raw.restype = ctypes.c_long
 fork: Callable[[], int] = _libc.fork if sys.platform == "linux" else os.fork
 """Like `os.fork`, for a process that has one thread; negative when it fails."""
 
+
+def fork_failed() -> OSError:
+    """Why the last fork by `fork` or `raw` failed."""
+    error = ctypes.get_errno()
+    return OSError(error, f"fork: {os.strerror(error)}")
+
+
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS = 1, 4, 8
 PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 24, 36, 38
 

@@ -149,7 +149,7 @@ class Zygote:
                 self._made += 1
                 self._alive[self._made] = pid, ours
         if not self._alive:
-            raise OSError("fork: no more processes")
+            raise syscalls.fork_failed()
 
     def _forked(self, sockets: list[int], alone: bool) -> list[int]:
         """The processes of candidates at these sockets; fewer where no more are allowed here."""
