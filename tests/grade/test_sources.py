@@ -6,12 +6,10 @@ import asyncio
 import marshal
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.grade.processes import workers_of
 from trueval.grade.functional import FunctionalGrader
 from trueval.grade.sandbox import client, sources
 from trueval.types import Grade, Program, Reference
@@ -80,28 +78,3 @@ async def test_a_worker_needs_no_source_but_its_start(
         "wrong",
         "error",
     ]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a process's cores are Linux's to tell")
-@pytest.mark.parametrize("background", [False, True])
-@pytest.mark.parametrize("spare", [False, True])
-async def test_workers_that_have_all_cores_have_one_each(background: bool, spare: bool) -> None:
-    cores = os.sched_getaffinity(0)
-    count = len(cores) - spare
-    if not count:
-        pytest.skip("one core cannot be spared")
-    grader = FunctionalGrader(workers=count, background=background)
-    await grader.open()
-    try:
-        found = [
-            [set(process.cpu_affinity()) for process in worker.all()]
-            for worker in workers_of(grader)
-        ]
-    finally:
-        await grader.close()
-    if background or spare:
-        assert all(theirs == cores for worker in found for theirs in worker)
-    else:
-        assert {next(iter(worker[0])) for worker in found} == cores
-        assert all(theirs == worker[0] for worker in found for theirs in worker)
-        assert all(len(worker[0]) == 1 for worker in found)

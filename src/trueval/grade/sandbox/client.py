@@ -241,7 +241,7 @@ def _scratch_folder() -> str:
 def _environment(scratch: str) -> dict[str, str]:
     """All that samples get to see of the environment: no token, no path of the user's."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    if sys.dont_write_bytecode or sys.pycache_prefix:  # else workers keep that of our own modules
+    if sys.dont_write_bytecode or sys.pycache_prefix:  # else workers keep the library's
         kept["PYTHONDONTWRITEBYTECODE"] = "1"
     return kept | {
         "PATH": os.defpath,
