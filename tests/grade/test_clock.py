@@ -54,6 +54,17 @@ def test_a_thread_that_waits_for_a_core_is_counted(process: tuple[int, bool]) ->
     assert (waited_s > 0.05) is works
 
 
+@pytest.mark.parametrize(("idle", "said"), [(True, "starved: "), (False, "timeout (wall): ")])
+def test_one_that_stands_back_is_starved_and_not_out_of_time(idle: bool, said: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as running:
+        try:
+            deadline = clock.Deadline(running.pid, 0.1, 0.1 * clock.STARVED_FACTOR, idle)
+            assert deadline.is_over(has_answered=False)
+        finally:
+            running.kill()
+    assert deadline.reason.startswith(said)
+
+
 def _on_one_core(pid: int) -> None:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(thread.name), {min(os.sched_getaffinity(0))})

@@ -19,8 +19,8 @@ PATIENCE_S = TIMEOUT_S / 4
 class Delayed(Orders):
     """Orders of a checker whose delays are said, and not the machine's."""
 
-    def __init__(self, control: socket.socket) -> None:
-        super().__init__(control, -1, TIMEOUT_S, 64, True)
+    def __init__(self, control: socket.socket, jobs: int) -> None:
+        super().__init__(control, jobs, TIMEOUT_S, 64, True)
         self.delay_s = 0.0
         self.looks = 0
         self.delay = self._said  # type: ignore[assignment]
@@ -51,7 +51,7 @@ def opened(*after_s: float) -> Iterator[tuple[Exchange, Delayed]]:
     control, zygote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours, theirs = socket.socketpair()
     with control, zygote, ours, theirs:
-        orders = Delayed(control)
+        orders = Delayed(control, zygote.fileno())
         thread = answering(theirs, *after_s)
         yield Exchange(orders, 1, ours.fileno()), orders
         thread.join()
@@ -89,7 +89,7 @@ def test_quick_answers_cost_no_look_at_the_delay() -> None:
 def test_the_end_of_a_candidate_is_told_to_whoever_asks_again() -> None:
     control, zygote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with control, zygote:
-        orders = Delayed(control)
+        orders = Delayed(control, zygote.fileno())
         zygote.send(wire.CONTROL.pack(wire.ENDED, 7, 0.0) + wire.END.pack(9, 5000, 0.5, 0))
         first = orders.stopped(7)
         control.settimeout(1)

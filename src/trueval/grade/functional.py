@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from trueval.errors import InfraError
 from trueval.grade.sandbox.client import Job, Limits, Outcome, WorkerClient
-from trueval.grade.sandbox.endings import KILLED
+from trueval.grade.sandbox.endings import KILLED, STARVED
 from trueval.grade.sandbox.line import WorkerError
 from trueval.grade.sandbox.queueing import LongestFirst
 from trueval.grade.sandbox.texts import MAX_LINE, one_line
@@ -181,6 +181,9 @@ class FunctionalGrader:
                 outcome = await client.run(job)
                 if outcome.verdict == "setup":
                     raise WorkerError(outcome.detail)
+                if outcome.verdict == STARVED:
+                    job = replace(job, alone=True)
+                    continue
                 if outcome.verdict != KILLED:
                     return outcome
                 # At level full no program can have itself killed, and so none can draw again by

@@ -10,6 +10,8 @@ import os
 import sys
 import time
 
+from trueval.grade.sandbox.endings import STARVED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 SLEEPING_FACTOR = 2
 WALL_FACTOR = 3
 WALL_FACTOR_IDLE = 10
+STARVED_FACTOR = 5
 
 
 class Deadline:
@@ -25,8 +28,11 @@ class Deadline:
     - it has used `timeout_s` of CPU, in all its threads;
     - or it sleeps, and twice `timeout_s` have passed in which it was not waiting for a core;
     - or three times `timeout_s` have passed in which it was not waiting for a core;
-    - or ten times have passed on the wall. One that runs only when nothing else does is put on a
-      par with others after five, so that a busy machine cannot turn it into a timeout.
+    - or ten times have passed on the wall.
+
+    One that runs only when nothing else does is starved after five, which is no verdict: on a par
+    with others it may do better. (Where it stands, nobody can put it there: in a user namespace
+    that takes a privilege that only the host's own has.)
 
     While an answer of its lies there unread, only the CPU time counts: it is the checker that waits
     for a core.
@@ -36,7 +42,7 @@ class Deadline:
         self._pid, self._timeout_s, self._idle = pid, timeout_s, idle
         # As if it had run without a pause: the checker's own time is not the candidate's.
         self._started = time.monotonic() - waited_s
-        self._backstop_s = timeout_s * WALL_FACTOR_IDLE
+        self._backstop_s = timeout_s * (STARVED_FACTOR if idle else WALL_FACTOR_IDLE)
         self._served_s = self._backstop_s if idle else timeout_s * WALL_FACTOR
         self.reason = ""
         """Why the time is up, once it is."""
@@ -55,23 +61,13 @@ class Deadline:
             return True
         if has_answered or wall_s < self._timeout_s:
             return False
-        if self._idle and wall_s > self._backstop_s / 2:
-            self._idle = False
-            _on_a_par(self._pid)
         served_s = wall_s - _waited_s(self._pid)
         if served_s >= self._served_s or wall_s >= self._backstop_s:
-            self.reason = f"timeout (wall): {wall_s:.1f} s of wall time"
+            how = STARVED if self._idle else "timeout (wall)"
+            self.reason = f"{how}: {wall_s:.1f} s of wall time"
         elif served_s >= SLEEPING_FACTOR * self._timeout_s and _sleeps(self._pid):
             self.reason = f"timeout (wall): asleep after {wall_s:.1f} s"
         return bool(self.reason)
-
-
-def _on_a_par(pid: int) -> None:
-    if sys.platform == "linux":
-        try:
-            os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
-        except OSError:
-            return  # an ordinary user may not; the runner grades the sample again, alone
 
 
 def _cpu_s(pid: int) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 KILLED = "killed"
 """In the place of a verdict: somebody else killed the candidate. Another try may do better."""
+STARVED = "starved"
+"""In the place of a verdict: it stood back for others, and got no core. Alone it may do better."""
 
 
 class HarnessError(Exception):

@@ -15,7 +15,13 @@ from time import monotonic
 
 from trueval.grade.sandbox import wire
 from trueval.grade.sandbox.candidate import MAX_REPLY_BYTES
-from trueval.grade.sandbox.endings import KILLED, GraderGoneError, NotSetUpError, SampleOver
+from trueval.grade.sandbox.endings import (
+    KILLED,
+    STARVED,
+    GraderGoneError,
+    NotSetUpError,
+    SampleOver,
+)
 from trueval.grade.sandbox.orders import Orders
 from trueval.grade.sandbox.zygote import patience_s
 
@@ -136,7 +142,7 @@ class Exchange:
         if not self._is_gone:
             self._is_gone = True
             _, peak_kb, _, reason = self._zygote.stopped(self._number)
-            if reason.startswith("timeout (wall)"):
+            if reason.startswith(("timeout (wall)", STARVED)):
                 reason = ""  # it has answered all that was asked, and what it waits for is us
             # Also where it would have passed: with more load it would have been caught at it.
             if reason or peak_kb > 1024 * self._zygote.memory_mb:
@@ -242,6 +248,7 @@ class Exchange:
 _REASONS = {
     "timeout (cpu)": ("timeout", "timeout-cpu"),
     "timeout (wall)": ("timeout", "timeout-wall"),
+    STARVED: (STARVED, "timeout-wall"),
     "memory": ("out_of_memory", "out-of-memory"),
     "socket": ("crashed", "protocol"),
 }
