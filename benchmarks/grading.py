@@ -25,6 +25,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
@@ -138,18 +139,26 @@ def busy(processes: int) -> Iterator[None]:
             hog.wait()
 
 
-def cold_start_s(workers: int) -> float:
-    """From a fresh Python to 164 verdicts and its end."""
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import grading; "
-        "ours = grading.Ours(int(sys.argv[2])); print(ours()); ours.close()"
-    )
-    started = time.perf_counter()
-    here = os.fspath(Path(__file__).parent)
-    subprocess.run(
-        [sys.executable, "-c", script, here, str(workers)], check=True, stdout=subprocess.DEVNULL
-    )
-    return time.perf_counter() - started
+def cold_starts_s(workers: int) -> list[float]:
+    """Of `trueval grade` on the canonical solutions: from its start to its end, `STARTS` times."""
+    # As of an installed package: its byte code is there.
+    kept = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
+    taken = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "canonical.jsonl")
+        lines = [
+            {"task_id": name, "completion": row["canonical_solution"]}
+            for name, row in PROBLEMS.items()
+        ]
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+        command = [sys.executable, "-m", "trueval", "grade", str(file), "--workers", str(workers)]
+        for _ in range(STARTS + 1):
+            started = time.perf_counter()
+            said = subprocess.run([*command, "--json"], check=True, capture_output=True, env=kept)
+            taken.append(time.perf_counter() - started)
+            if json.loads(said.stdout)["outcomes"]["passed"] < len(PROBLEMS):
+                raise SystemExit("trueval grade: not every canonical solution passed")
+    return taken[1:]
 
 
 def cpu_ms() -> float:
@@ -208,7 +217,7 @@ def only_long_run(workers: int, count: int) -> None:
 
 def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
     """Measure everything, beside the harnesses that can be imported."""
-    cold_s = statistics.median(cold_start_s(workers) for _ in range(STARTS))
+    cold_s = statistics.median(cold_starts_s(workers))
     ours, official = Ours(workers), Ours(workers, "official")
     inputs = Ours(workers, programs=on_inputs())
     peers = opened(workers, evalplus_folder)
@@ -233,7 +242,7 @@ def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
         peer.close()
     long = ours.long_run(LONG_RUN)
     ours.close()
-    print(f"\ncold start to 164 verdicts: {cold_s:.2f} s")
+    print(f"\n`trueval grade` of 164 samples, cold: {cold_s:.2f} s")
     print(f"CPU a sample: {overhead} ms")
     print(described(long))
     result = {

@@ -101,6 +101,20 @@ def test_help_starts_without_heavy_modules(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_grading_a_file_starts_without_what_only_runs_need(tmp_path: Path) -> None:
+    file = tmp_path / "samples.jsonl"
+    file.write_text('{"task_id": "HumanEval/0", "completion": "    return True"}\n', "utf-8")
+    heavy = ("trueval.config", "pydantic", "yaml", "numpy", "aiohttp", "importlib.metadata")
+    code = (
+        "import sys\nfrom trueval.cli import _main\n"
+        f"code = _main(['grade', {str(file)!r}, '--force'])\n"
+        f"heavy = [name for name in {heavy!r} if name in sys.modules]\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 SOLUTIONS = {
     # Tasks make references, graders and controls read them. Of all else only these do.
     "types.py",

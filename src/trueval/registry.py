@@ -9,6 +9,8 @@ A package adds to a registry by an entry point in the group `trueval.<kind>`::
 from __future__ import annotations
 
 import importlib
+import inspect
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -101,8 +103,25 @@ def known(kind: str) -> dict[str, str]:
 
 def resolve(kind: str, name: str) -> Any:
     """The thing of that name, imported now. Raises `ConfigError` with a did-you-mean."""
-    names = known(kind)
-    if name not in names:
+    names = BUILT_IN[kind]  # to look for others takes longer than many a command
+    if name not in names and name not in (names := known(kind)):
         raise ConfigError(f"unknown {kind[:-1]} {name!r}", hint=did_you_mean(name, names))
     module, _, attribute = names[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def make(kind: str, name: str, given: Mapping[str, Any]) -> Any:
+    """The thing of that name, made with these options.
+
+    Raises `ConfigError` for a name or an option that nothing has, and for a value that is refused.
+    """
+    thing, what = resolve(kind, name), f"{kind[:-1]} {name!r}"
+    known_options = inspect.signature(thing).parameters
+    for key in given:
+        if key not in known_options:
+            hint = did_you_mean(key, known_options)
+            raise ConfigError(f"{what} takes no option {key!r}", hint=hint)
+    try:
+        return thing(**given)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{what}: {error}") from error

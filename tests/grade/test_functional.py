@@ -253,3 +253,9 @@ async def test_workers_that_have_all_cores_have_one_each(background: bool, spare
         assert {next(iter(worker[0])) for worker in found} == cores
         assert all(theirs == worker[0] for worker in found for theirs in worker)
         assert all(len(worker[0]) == 1 for worker in found)
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), float("inf")])
+async def test_a_limit_that_is_none_is_refused(timeout_s: float) -> None:
+    with pytest.raises(ValueError, match="timeout_s has to be more than 0 seconds"):
+        FunctionalGrader(timeout_s=timeout_s)

@@ -269,7 +269,7 @@ def test_files_and_threads_and_descriptors_have_a_limit(run: Run) -> None:
     many = "import os\nx = [os.dup(0) for _ in range(300)]"
     threads = (
         "import threading as t, time\nt.stack_size(2**18)\n"
-        "for n in range(200): t.Thread(target=time.sleep, args=(.3,), daemon=True).start()"
+        "for n in range(200): t.Thread(target=time.sleep, args=(9,), daemon=True).start()"
     )
     too_big, too_many, too_wide = run(big, many, threads)
     assert "OSError" in too_big

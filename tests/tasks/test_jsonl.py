@@ -11,7 +11,8 @@ import pytest
 
 from tests.tasks.references import failing
 from trueval.errors import ConfigError, DataError
-from trueval.tasks.jsonl import JsonlTask, is_file, load_file
+from trueval.tasks.formats import is_file
+from trueval.tasks.jsonl import JsonlTask, load_file
 from trueval.types import TaskData
 
 CHECK = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from trueval.cli.run import until_interrupted
+from trueval.cli.interrupts import until_interrupted
 
 
 @click.command()

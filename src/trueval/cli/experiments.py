@@ -28,7 +28,8 @@ def run_file(
 
 def run_all(experiments: Experiments, *, force: bool, dry_run: bool, as_json: bool) -> int:
     """Carry experiments out, or say what would be done; the exit code."""
-    from trueval.cli.run import command_line, until_interrupted
+    from trueval.cli.interrupts import until_interrupted
+    from trueval.cli.run import command_line
     from trueval.errors import InfraError
     from trueval.experiment.choice import ranking
     from trueval.experiment.sequence import run_experiments

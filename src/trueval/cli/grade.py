@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from trueval.cli.run import until_interrupted
+from trueval.cli.interrupts import until_interrupted
 from trueval.errors import DataError, InfraError, StorageError
 
 
@@ -18,9 +18,23 @@ from trueval.errors import DataError, InfraError, StorageError
 @click.option("--task", default="humaneval", show_default=True, help="Benchmark of the samples.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Results, a line a sample.")
 @click.option("--k", type=int, multiple=True, default=(1, 10, 100), help="Estimate pass@k.")
-@click.option("--timeout", type=float, default=3.0, show_default=True, help="Seconds a program.")
-@click.option("--workers", type=int, help="Programs at a time.  [default: one a core]")
-@click.option("--grading", help="split, or official: tests beside the program.  [default: split]")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="Seconds a program.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Programs at a time.  [default: one a core]"
+)
+@click.option(
+    "--grading",
+    type=click.Choice(("split", "official")),
+    default="split",
+    show_default=True,
+    help="official: tests beside the program.",
+)
 @click.option("--force", is_flag=True, help="Count what is missing as not passed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 def command(file: Path, task: str, output: Path | None, as_json: bool, **given: Any) -> int:
@@ -30,21 +44,19 @@ def command(file: Path, task: str, output: Path | None, as_json: bool, **given: 
     after the problem's text) or `solution` (run as it is). Results go to FILE with `_results`
     before its ending, a line a sample.
     """
-    from trueval.config import validate
     from trueval.experiment.benchmark import load_benchmark
     from trueval.experiment.foreign import FileGrades, grade_file
-    from trueval.experiment.plan import make_grader
+    from trueval.experiment.graders import grader_of
     from trueval.report.live import LiveLine
     from trueval.score.intervals import wilson
 
     data = load_benchmark(task)
     grading = {"timeout_s": given["timeout"], "workers": given["workers"]}
-    grading |= {"grading": given["grading"]} if given["grading"] else {}
-    config = validate({"task": task, "grading": grading}, where="options")
+    grading["grading"] = given["grading"]
     target = output or _results_file(file)
 
     async def work() -> FileGrades:
-        grader = make_grader(config, data, background=False)
+        grader = grader_of(grading, data, background=False)
         try:
             await grader.open()
             with _create(target) as results, LiveLine(interval=wilson) as live:
@@ -74,11 +86,11 @@ def command(file: Path, task: str, output: Path | None, as_json: bool, **given: 
 def _print(
     grades: Any, target: Path, seconds: float, given: dict[str, Any], *, as_json: bool
 ) -> int:
-    from trueval.experiment.manifest import grading_assists
+    from trueval.experiment.graders import grading_assists
     from trueval.report import wording
     from trueval.types import to_json
 
-    assists = grading_assists(grades.task, given["grading"] or "split")
+    assists = grading_assists(grades.task, given["grading"])
 
     try:
         estimates = [to_json(one) for one in grades.estimates(given["k"], force=given["force"])]
@@ -93,7 +105,7 @@ def _print(
         "outcomes": grades.outcomes(),
         "rescued": grades.rescued,
         "causes": dict(grades.causes.most_common()),
-        "grading": given["grading"] or "split",
+        "grading": given["grading"],
         "assists": list(assists),
         "differing": grades.differing,
         "missing_problems": len(grades.missing),

@@ -29,7 +29,7 @@ def command(what: tuple[str, ...], tasks: tuple[str, ...], no_run: bool, as_json
     are found are run in the sandbox against every test of the benchmarks, which are HumanEval and,
     where it is cached, MBPP-sanitized. Exit code 1: something leaks that is not labelled leaky.
     """
-    from trueval.cli.run import until_interrupted
+    from trueval.cli.interrupts import until_interrupted
     from trueval.experiment.benchmark import load_benchmark
     from trueval.experiment.leaks import benchmarks, subjects
     from trueval.report.live import LiveLine

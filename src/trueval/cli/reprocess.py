@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from trueval.cli.run import command_line, until_interrupted
+from trueval.cli.interrupts import until_interrupted
+from trueval.cli.run import command_line
 from trueval.errors import InfraError
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
-import signal
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from trueval.cli.interrupts import until_interrupted
 from trueval.cli.sections import DENOISING, Sectioned, diffusion_options
 from trueval.errors import InfraError
-
-T = TypeVar("T")
 
 SHORT = {
     "task": "task",
@@ -145,21 +141,6 @@ def _side_by_side(
         )
     experiments = one_each(DENOISING["length"], lengths, overrides)
     return run_all(experiments, force=force, dry_run=dry_run, as_json=as_json)
-
-
-def until_interrupted(work: Coroutine[Any, Any, T], *, hint: str) -> T:
-    """The result of `work`; Ctrl-C and SIGTERM end it in order, and say how to go on."""
-
-    async def run() -> T:
-        task = asyncio.ensure_future(work)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await task
-
-    try:
-        return asyncio.run(run())
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        click.echo(f"\ninterrupted: every finished sample is kept; {hint}", err=True)
-        raise click.exceptions.Exit(5) from None
 
 
 def _plan_text(settings: Any) -> str:

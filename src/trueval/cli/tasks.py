@@ -97,7 +97,8 @@ def pull(name: str, file: str | None) -> int:
 
 def _load(name: str, file: str | None) -> TaskData:
     from trueval import registry
-    from trueval.tasks.jsonl import is_file, load_file
+    from trueval.tasks.formats import is_file
+    from trueval.tasks.jsonl import load_file
 
     if is_file(name):
         return load_file(name)

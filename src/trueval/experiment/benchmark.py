@@ -8,6 +8,7 @@ from typing import Any
 
 from trueval import registry
 from trueval.errors import ConfigError, did_you_mean
+from trueval.tasks.formats import is_file
 from trueval.types import TaskData
 
 
@@ -18,8 +19,6 @@ def load_benchmark(name: str, options: Mapping[str, Any] | None = None) -> TaskD
     `ConfigError` for a name or an option that nothing has, `DataError` for data that is not as
     published.
     """
-    from trueval.tasks.jsonl import is_file
-
     given = dict(options or {})
     if is_file(name) and name not in registry.known("tasks"):
         name, given = "jsonl", {"file": name, **given}

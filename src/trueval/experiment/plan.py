@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from trueval import registry
 from trueval.config import DEFAULT_MODEL, NOT_IN_DIGEST, SAME_AS_UNSET, RunConfig
-from trueval.errors import ConfigError, did_you_mean
+from trueval.errors import ConfigError
 from trueval.experiment.denoising import assists, check_denoises, decided, with_length
+from trueval.experiment.graders import grader_of
 from trueval.experiment.infilling import check_pipeline, infill_controls, infilling
 from trueval.experiment.own_steps import own_code
 from trueval.experiment.realign import realigned
 from trueval.experiment.selection import chosen, chosen_among
-from trueval.grade.exact_match import InfillGrader
 from trueval.postprocess.named import pipeline_of
 from trueval.postprocess.pipeline import Pipeline
 from trueval.prompts.fim import FimStrategy, Native
@@ -193,19 +192,12 @@ def make_backend(config: RunConfig) -> tuple[str, Backend]:
         given["model"] = config.model
     if config.mode != "auto":
         given["mode"] = config.mode
-    return name, _call(registry.resolve("backends", name), given, what=f"backend {name!r}")
+    return name, registry.make("backends", name, given)
 
 
 def make_grader(config: RunConfig, task: TaskData | None = None, *, background: bool) -> Grader:
     """The grader that the config asks for, not yet open; for infilling it compares texts too."""
-    grading = config.grading
-    given = grading.model_dump(exclude={"grader"}) | {"background": background}
-    grader: Grader = _call(
-        registry.resolve("graders", grading.grader), given, what=f"grader {grading.grader!r}"
-    )
-    if task is not None and task.kind == "infilling":
-        return InfillGrader(grader if "pass" in task.metrics else None, metrics=task.metrics)
-    return grader
+    return grader_of(config.grading.model_dump(), task, background=background)
 
 
 def backend_name(config: RunConfig) -> str:
@@ -217,15 +209,3 @@ def backend_name(config: RunConfig) -> str:
     from trueval.generate.models import resolve_model
 
     return resolve_model(config.model or DEFAULT_MODEL).backend
-
-
-def _call(make: Any, given: Mapping[str, Any], *, what: str) -> Any:
-    """`make(**given)`, with an unknown option as the user's mistake that it is."""
-    known = inspect.signature(make).parameters
-    for key in given:
-        if key not in known:
-            raise ConfigError(f"{what} takes no option {key!r}", hint=did_you_mean(key, known))
-    try:
-        return make(**given)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{what}: {error}") from error

@@ -62,8 +62,10 @@ class FunctionalGrader:
         """`timeout_s` counts CPU time. `background`: leave the cores to whoever else wants them.
 
         `packages` may be imported by programs if they are installed; numpy by default, because
-        the official harness depends on it, and models use it.
+        the official harness depends on it, and models use it. Raises `ValueError` for no time.
         """
+        if not 0 < timeout_s < float("inf"):
+            raise ValueError(f"timeout_s has to be more than 0 seconds, and is {timeout_s}")
         self.concurrency = workers or os.cpu_count() or 1
         self._limits = Limits(
             timeout_s=timeout_s,

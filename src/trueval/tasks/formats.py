@@ -15,6 +15,11 @@ from trueval.errors import DataError, MissingExtraError
 from trueval.tasks.rows import read_rows, write_rows
 
 
+def is_file(task: str) -> bool:
+    """Whether what stands for a task is a user's file, and no name."""
+    return task.endswith((".jsonl", ".jsonl.gz")) or "/" in task
+
+
 def read_file(file: str | Path) -> bytes:
     """A user's file, as it is. Raises `DataError` when it cannot be read."""
     try:

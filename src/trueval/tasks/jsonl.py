@@ -78,11 +78,6 @@ class JsonlTask:
         return load_file(self._file)
 
 
-def is_file(task: str) -> bool:
-    """Whether what stands for a task is a user's file, and no name."""
-    return task.endswith((".jsonl", ".jsonl.gz")) or "/" in task
-
-
 def load_file(file: str | Path) -> TaskData:
     """A benchmark from a user's file. Raises `DataError` with the line that is no problem."""
     raw = as_lines(read_file(file), where=str(file))
