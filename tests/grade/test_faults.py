@@ -26,7 +26,7 @@ from tests.grade.processes import (
 )
 from trueval.grade.functional import FunctionalGrader
 from trueval.grade.sandbox.client import Job, Outcome, WorkerClient
-from trueval.types import Failure, Grade, Program, Reference
+from trueval.types import Failure, Grade, Inputs, Program, Reference
 
 REFERENCE = Reference(
     problem_id="p",
@@ -219,6 +219,29 @@ async def test_a_program_that_is_killed_by_others_is_tried_again(kills: int, fou
         await grader.close()
     assert isinstance(grade, Grade) and grade.verdict == found
     assert done >= min(kills, 3)  # the last may be one that waits for another program
+
+
+async def test_a_canonical_solution_that_is_killed_by_others_is_asked_again() -> None:
+    grader = FunctionalGrader(timeout_s=9, workers=1)
+    facts = await grader.open()
+    reference = Reference(
+        problem_id="p",
+        entry_point="f",
+        test="",
+        canonical_solution="import time; time.sleep(0.4)\ndef f(x): return x + 1",
+        inputs=Inputs(args=((1,), (2,))),
+    )
+    try:
+        if facts["isolation"] != "full":
+            pytest.skip("elsewhere a program may have killed itself")
+        program = Program(source="def f(x): return 1 + x")
+        grading = asyncio.create_task(grader.grade(program, reference))
+        done = await _kill_those_that_sleep(grader, 1, grading)
+        grade = await grading
+    finally:
+        await grader.close()
+    assert done == 1
+    assert isinstance(grade, Grade) and grade.passed, grade
 
 
 async def _kill_those_that_sleep(

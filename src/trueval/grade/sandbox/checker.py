@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from trueval.grade.sandbox import failing, syscalls, testcases, wire
 from trueval.grade.sandbox.answers import Answers
 from trueval.grade.sandbox.endings import (
+    KILLED,
+    STARVED,
     GraderGoneError,
     HarnessError,
     NotSetUpError,
@@ -93,7 +95,7 @@ class Checker:
     def _learn(self, suite: Suite, answers: Answers, *, alone: bool) -> Result:
         """Take as expected what the canonical solution returns. What it cannot do is no verdict."""
         result, _ = self._judged(lambda session: _expect(session, suite, answers), alone=alone)
-        if result.verdict in ("passed", "setup"):
+        if result.verdict in ("passed", "setup", KILLED, STARVED):  # the last three: try again
             return result
         answers.expected = None
         return Result("harness", f"the canonical solution has no answers: {result.detail}")
