@@ -35,7 +35,7 @@ GOOD = "def double(x):\n    return 2 * x\n"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def grader() -> AsyncIterator[FunctionalGrader]:
-    grader = FunctionalGrader(timeout_s=0.5, memory_mb=256, workers=2)
+    grader = FunctionalGrader(timeout_s=1.0, memory_mb=192, workers=2)
     await grader.open()
     yield grader
     await grader.close()
