@@ -163,7 +163,7 @@ def graded() -> Iterator[Graded]:
     os.environ[token] = "a secret of the user's"
     try:
         with prepared_host() as host:
-            grader = FunctionalGrader(timeout_s=0.6, memory_mb=256, workers=2)
+            grader = FunctionalGrader(timeout_s=1.0, memory_mb=256, workers=2)
             yield asyncio.run(_grade_everything(host, grader))
     finally:
         del os.environ[token]

@@ -135,7 +135,7 @@ HOSTILE = {
     "an answer past every limit": (
         "def f(): return ['x' * 10**6 + str(i) for i in range(60)]",
         "assert candidate() == []",
-        {"wrong", "error"},
+        {"wrong", "error", "timeout"},  # where a fresh page is dear, to make it takes too long
     ),
 }
 
