@@ -51,8 +51,11 @@ def command(file: Path, task: str, output: Path | None, as_json: bool, **given: 
     from trueval.score.intervals import wilson
 
     data = load_benchmark(task)
-    grading = {"timeout_s": given["timeout"], "workers": given["workers"]}
-    grading["grading"] = given["grading"]
+    grading = {
+        "timeout_s": given["timeout"],
+        "workers": given["workers"],
+        "grading": given["grading"],
+    }
     target = output or _results_file(file)
 
     async def work() -> FileGrades:

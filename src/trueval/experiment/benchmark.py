@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from trueval import registry
-from trueval.errors import ConfigError, did_you_mean
+from trueval.errors import ConfigError
 from trueval.tasks.formats import is_file
 from trueval.types import TaskData
 
@@ -22,13 +21,9 @@ def load_benchmark(name: str, options: Mapping[str, Any] | None = None) -> TaskD
     given = dict(options or {})
     if is_file(name) and name not in registry.known("tasks"):
         name, given = "jsonl", {"file": name, **given}
-    make = registry.resolve("tasks", name)
-    known = inspect.signature(make).parameters
-    for key in given:
-        if key not in known:
-            raise ConfigError(f"the task {name} takes no {key!r}", hint=did_you_mean(key, known))
+    benchmark = registry.make("tasks", name, given)
     try:
-        task: TaskData = make(**given).load()
+        task: TaskData = benchmark.load()
     except (TypeError, ValueError) as error:
         raise ConfigError(f"the task {name}: {error}") from error
     return task
